@@ -1,0 +1,1 @@
+"""The IoT agents: from MQTT and LoRaWAN messages to NGSI-LD entities."""

@@ -1,0 +1,1 @@
+"""MQTT, the NGSI-LD client, and the device store."""

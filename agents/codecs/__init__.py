@@ -1,0 +1,1 @@
+"""Payload codecs and the sandbox they run in."""

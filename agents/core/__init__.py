@@ -1,0 +1,1 @@
+"""Uplinks, devices and mappings: pure."""

@@ -1,0 +1,1 @@
+"""The agents' own HTTP interface."""

@@ -1,0 +1,1 @@
+"""Network servers: their event JSON to and from our Uplink and Downlink."""

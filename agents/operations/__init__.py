@@ -1,0 +1,1 @@
+"""What an agent does with a message; speaks to ports only."""

@@ -1,0 +1,1 @@
+"""Where JSON-LD contexts come from: the bundled ones and remote servers."""

@@ -1,0 +1,1 @@
+"""How notifications travel: HTTP and MQTT (clause 7)."""

@@ -1,0 +1,1 @@
+"""Entities, subscriptions, contexts and the outbox in MongoDB."""

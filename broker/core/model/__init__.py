@@ -1,0 +1,1 @@
+"""Entities, attributes, subscriptions and the rules for changing them."""

@@ -1,0 +1,122 @@
+"""What the operations need from outside. Adapters implement these; `broker.app` puts them together.
+
+Every method names its tenant first (`""` is the default tenant). Adapters translate their failures into the errors of
+`broker.core.model.errors` and never guess.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from broker.core.jsonld.context import ActiveContext
+from broker.core.model.change import Change
+from broker.core.model.entity import Entity
+from broker.core.model.errors import NgsiLdError
+from broker.core.model.instant import Instant
+from broker.core.ql.ast import EntityQuery, PageRequest
+
+Mutation: TypeAlias = Callable[[Entity | None], Change]
+"""From the entity as it stands (`None`: absent) to the change wanted. Pure, may run again on a newer state, raises a
+typed error to refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntityWrite:
+    """One write to one entity. `creates` promises that the entity is most likely absent, which saves reading it."""
+
+    entity_id: str
+    mutation: Mutation
+    creates: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EntityPage:
+    """A page of a query's results; `total` where a count was asked for; `more` where another page follows."""
+
+    entities: list[Entity]
+    total: int | None = None
+    more: bool = False
+
+
+class EntityStore(Protocol):
+    """Current entities. A write that returned is durable, and its notifications are kept until delivered."""
+
+    async def write(self, tenant: str, write: EntityWrite) -> Change:
+        """Commit one write. Raises what the mutation raised."""
+
+    async def write_many(self, tenant: str, writes: Sequence[EntityWrite]) -> list[Change | NgsiLdError]:
+        """Commit many writes, each on its own: what one raised stands in its place. Same id twice: in order."""
+
+    async def get(self, tenant: str, entity_id: str) -> Entity | None:
+        """The entity, or None."""
+
+    async def get_many(self, tenant: str, entity_ids: Sequence[str]) -> dict[str, Entity]:
+        """Those that exist, by id."""
+
+    async def find(self, tenant: str, query: EntityQuery, page: PageRequest) -> EntityPage:
+        """The page of entities that satisfy the query, as `broker.core.ql.evaluate` defines satisfying."""
+
+    async def count_types(self, tenant: str) -> dict[str, dict[str, set[str]]]:
+        """Type IRI to attribute IRI to the attribute kinds in use (clauses 5.7.5 to 5.7.10)."""
+
+
+class TenantStore(Protocol):
+    """Which tenants exist (clause 4.14)."""
+
+    async def exists(self, tenant: str) -> bool:
+        """Whether anything was ever created under it. The default tenant always exists."""
+
+    async def ensure(self, tenant: str) -> None:
+        """Create the tenant with its indexes if need be; idempotent under concurrent calls."""
+
+
+class SubscriptionStore(Protocol):
+    """Subscriptions as documents (clause 5.2.12, expanded by `broker.core.model.subscription`)."""
+
+    async def create(self, tenant: str, subscription: Mapping[str, Any]) -> None:
+        """Store a new one; AlreadyExists if its id is taken."""
+
+    async def replace(self, tenant: str, subscription: Mapping[str, Any]) -> None:
+        """Store a new state; ResourceNotFound if it is gone."""
+
+    async def delete(self, tenant: str, subscription_id: str) -> None:
+        """Remove; ResourceNotFound if it is not there."""
+
+    async def get(self, tenant: str, subscription_id: str) -> dict[str, Any] | None:
+        """One, or None."""
+
+    async def list(self, tenant: str, limit: int, offset: int) -> tuple[list[dict[str, Any]], int]:
+        """A page in order of creation, and how many there are."""
+
+
+class ContextStore(Protocol):
+    """Contexts kept by the broker (clause 5.13), shared by all tenants."""
+
+    async def put(self, entry: Mapping[str, Any]) -> None:
+        """Store or replace an entry by its `_id`."""
+
+    async def get(self, context_id: str) -> dict[str, Any] | None:
+        """An entry by its local identifier or URL."""
+
+    async def delete(self, context_id: str) -> bool:
+        """Remove; whether it was there."""
+
+    async def list(self) -> list[dict[str, Any]]:
+        """All entries."""
+
+
+class ContextLoader(Protocol):
+    """From what a request names as its @context to an active context, loaded once and cached."""
+
+    async def load(self, context: Any) -> ActiveContext:
+        """`context` is a URL, an object, a list of those, or None for the core context alone.
+
+        Raises LdContextNotAvailable or BadRequestData.
+        """
+
+
+class Clock(Protocol):
+    """The present."""
+
+    def now(self) -> Instant:
+        """Microseconds since 1970 UTC, never earlier than an answer before."""

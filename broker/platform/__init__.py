@@ -1,0 +1,1 @@
+"""What runs the pieces on one machine: processes, the embedded MongoDB and MQTT brokers."""

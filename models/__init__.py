@@ -1,0 +1,1 @@
+"""Smart Data Models as Pydantic classes, one entity type a file."""

@@ -1,0 +1,1 @@
+"""JSON Schemas and JSON-LD contexts that the product needs at run time."""
