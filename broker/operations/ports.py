@@ -85,8 +85,11 @@ class SubscriptionStore(Protocol):
     async def get(self, tenant: str, subscription_id: str) -> dict[str, Any] | None:
         """One, or None."""
 
-    async def list(self, tenant: str, limit: int, offset: int) -> tuple[list[dict[str, Any]], int]:
+    async def page(self, tenant: str, limit: int, offset: int) -> tuple[list[dict[str, Any]], int]:
         """A page in order of creation, and how many there are."""
+
+    async def stamp(self, tenant: str) -> int:
+        """A number that grows with every create, replace and delete, whichever process did it."""
 
 
 class ContextStore(Protocol):
@@ -101,7 +104,7 @@ class ContextStore(Protocol):
     async def delete(self, context_id: str) -> bool:
         """Remove; whether it was there."""
 
-    async def list(self) -> list[dict[str, Any]]:
+    async def all(self) -> list[dict[str, Any]]:
         """All entries."""
 
 
@@ -120,3 +123,52 @@ class Clock(Protocol):
 
     def now(self) -> Instant:
         """Microseconds since 1970 UTC, never earlier than an answer before."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """A committed change that at least one subscription asked for, kept in the database until all have it."""
+
+    key: str
+    tenant: str
+    change: Change
+    subscriptions: tuple[str, ...]
+
+
+class Notifier(Protocol):
+    """What the commit path asks of the notification side. `match` and `dispatch` never block and never raise."""
+
+    def match(self, tenant: str, changes: Sequence[Change]) -> list[tuple[str, ...]]:
+        """For each change, the ids of the subscriptions that it concerns (in memory, indexed)."""
+
+    async def refresh(self, tenant: str) -> bool:
+        """See what other broker processes did to the subscriptions; whether anything differed."""
+
+    def dispatch(self, entries: Sequence[OutboxEntry]) -> None:
+        """Take over entries that are durably in the outbox, and see that they are delivered."""
+
+
+class Outbox(Protocol):
+    """Changes not yet delivered to everyone who asked (at least once, over any crash)."""
+
+    def settle(self, key: str, subscription_id: str) -> None:
+        """Delivered to that subscription, or given up: written back soon, in groups."""
+
+    async def pending(self, tenant: str, subscription_id: str, limit: int) -> list[OutboxEntry]:
+        """The oldest entries of this process still open for that subscription, in order of commit."""
+
+    async def adopt_abandoned(self) -> list[OutboxEntry]:
+        """Take over entries of processes that are gone, in order of commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything the operations reach the world through, passed as their first argument."""
+
+    entities: EntityStore
+    tenants: TenantStore
+    subscriptions: SubscriptionStore
+    contexts: ContextStore
+    loader: ContextLoader
+    clock: Clock
+    notifier: Notifier
