@@ -1,0 +1,136 @@
+"""Entities as MongoDB documents.
+
+```
+{_id: id, types: [iri], scopes: [...]?, createdAt: µs, modifiedAt: µs, expiresAt: µs?, version: str,
+ attributes: {<escaped iri>: [instance, ...]}, escaped: true?}
+```
+
+Attribute IRIs hold dots, which MongoDB reads as path separators, so field names are escaped; an instance is stored
+as it is in memory (`broker.core.model.entity`). MongoDB 4.4 refuses names that begin with `$` anywhere: where a JSON
+value has one, its names are escaped as well and the document says so in `escaped`. (ADR 2)
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from broker.core.model.entity import Attributes, Entity, Instance
+
+Document = dict[str, Any]
+
+_NAMES_KEPT = 65_536
+"""Attribute names whose escaped form is remembered; a territory has hundreds, an attacker is bounded."""
+
+
+@lru_cache(_NAMES_KEPT)
+def escape(name: str) -> str:
+    """An attribute IRI as a field name: without dots and without a leading `$`."""
+    escaped = name.replace("%", "%25").replace(".", "%2E")
+    return "%24" + escaped[1:] if escaped.startswith("$") else escaped
+
+
+@lru_cache(_NAMES_KEPT)
+def unescape(name: str) -> str:
+    """The IRI behind a field name."""
+    return name.replace("%24", "$").replace("%2E", ".").replace("%25", "%") if "%" in name else name
+
+
+def to_document(entity: Entity, version: str) -> Document:
+    """The whole document of an entity."""
+    document: Document = {
+        "_id": entity.id,
+        "types": entity.types,
+        "createdAt": entity.created_at,
+        "modifiedAt": entity.modified_at,
+        "version": version,
+        "attributes": stored_attributes(entity.attributes),
+    }
+    if entity.scopes is not None:
+        document["scopes"] = entity.scopes
+    if entity.expires_at is not None:
+        document["expiresAt"] = entity.expires_at
+    if needs_escape(entity.attributes):
+        document["attributes"] = _map_names(document["attributes"], _escape_dollar)
+        document["escaped"] = True
+    return document
+
+
+def to_entity(document: Document) -> Entity:
+    """The entity of a freshly decoded document, whose parts it takes over."""
+    attributes = document["attributes"]
+    if "escaped" in document:
+        attributes = _map_names(attributes, _unescape_dollar)
+    return Entity(
+        document["_id"],
+        document["types"],
+        _loaded_attributes(attributes),
+        document.get("scopes"),
+        document["createdAt"],
+        document["modifiedAt"],
+        document.get("expiresAt"),
+        document.get("deletedAt"),
+    )
+
+
+def stored_attributes(attributes: Attributes) -> Document:
+    """Attributes under escaped names."""
+    return {escape(name): stored_instances(instances) for name, instances in attributes.items()}
+
+
+def stored_instances(instances: list[Instance]) -> list[Instance]:
+    """Instances with their sub-attributes under escaped names; the same list where there are none."""
+    for instance in instances:
+        if "attributes" in instance:
+            return [_stored_instance(each) for each in instances]
+    return instances
+
+
+def needs_escape(attributes: Attributes) -> bool:
+    """Whether a JSON value among the attributes has a name that begins with `$`."""
+    return any(_has_dollar(value) for instances in attributes.values() for i in instances for value in i.values())
+
+
+def _stored_instance(instance: Instance) -> Instance:
+    if "attributes" not in instance:
+        return instance
+    return {**instance, "attributes": stored_attributes(instance["attributes"])}
+
+
+def _loaded_attributes(attributes: Document) -> Attributes:
+    loaded: Attributes = {}
+    for name, instances in attributes.items():
+        for instance in instances:
+            if "attributes" in instance:
+                instance["attributes"] = _loaded_attributes(instance["attributes"])
+        loaded[unescape(name)] = instances
+    return loaded
+
+
+def _has_dollar(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(name.startswith("$") or _has_dollar(each) for name, each in value.items())
+    return isinstance(value, list) and any(_has_dollar(each) for each in value)
+
+
+def _escape_dollar(name: str) -> str:
+    return "%24" + name[1:] if name.startswith("$") else name.replace("%", "%25", 1) if name.startswith("%") else name
+
+
+def _unescape_dollar(name: str) -> str:
+    return "$" + name[3:] if name.startswith("%24") else name.replace("%25", "%", 1) if name.startswith("%25") else name
+
+
+def _map_names(attributes: Mapping[str, Any], rename: Any) -> Document:
+    """The same attributes with every name inside their JSON values renamed."""
+    return {
+        name: [{member: _renamed(value, rename) for member, value in instance.items()} for instance in instances]
+        for name, instances in attributes.items()
+    }
+
+
+def _renamed(value: Any, rename: Any) -> Any:
+    if isinstance(value, dict):
+        return {rename(name): _renamed(each, rename) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_renamed(each, rename) for each in value]
+    return value

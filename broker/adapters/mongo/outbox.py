@@ -1,0 +1,175 @@
+"""Committed changes that somebody subscribed to, kept until delivered (ADR 4).
+
+One document holds the changes of one group of writes: `{_id, owner, entries: [{subscriptions, change}]}`. The owner
+is the broker process that delivers them; what a dead process left is adopted by a living one.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from broker.adapters.mongo.client import Databases
+from broker.adapters.mongo.documents import to_document, to_entity
+from broker.adapters.mongo.errors import translate
+from broker.core.model.change import Change, Trigger
+from broker.core.model.entity import Entity
+from broker.operations.ports import OutboxEntry
+
+_FLUSH_AFTER = 0.2
+"""Seconds that settled entries wait for company before they are written back."""
+
+
+class MongoOutbox:
+    """Outbox on collection `outbox` of each tenant's database."""
+
+    def __init__(self, databases: Databases, owner: str) -> None:
+        self._databases = databases
+        self._owner = owner
+        self._counter = 0
+        self._open: dict[str, _Group] = {}
+        self._done: defaultdict[str, list[str]] = defaultdict(list)
+        self._flush: asyncio.Task[None] | None = None
+
+    async def add(
+        self, tenant: str, matched: Sequence[tuple[Change, tuple[str, ...]]], write_concern: dict[str, Any]
+    ) -> list[OutboxEntry]:
+        """Store a group's changes; raises PyMongoError, after which nothing of it will stay."""
+        self._counter += 1
+        group_id = f"{self._owner}-{self._counter:012d}"
+        entries = [
+            OutboxEntry(f"{group_id}/{index}", tenant, change, subscriptions)
+            for index, (change, subscriptions) in enumerate(matched)
+        ]
+        document = {
+            "_id": group_id,
+            "owner": self._owner,
+            "entries": [{"subscriptions": list(e.subscriptions), "change": _stored(e.change)} for e in entries],
+        }
+        command = {"insert": "outbox", "documents": [document], "writeConcern": write_concern}
+        try:
+            answer = await self._databases(tenant).command(command)
+            if answer.get("writeErrors"):
+                raise DuplicateKeyError(str(answer["writeErrors"]))
+        except PyMongoError:
+            self._finish(tenant, group_id)
+            raise
+        self._open[group_id] = _Group(tenant, entries)
+        return entries
+
+    def settle(self, key: str, subscription_id: str) -> None:
+        """One delivery done; a group whose deliveries all are done is removed with the next flush."""
+        group_id = key.rpartition("/")[0]
+        group = self._open.get(group_id)
+        if group is not None and group.settle(key, subscription_id):
+            del self._open[group_id]
+            self._finish(group.tenant, group_id)
+
+    async def pending(self, tenant: str, subscription_id: str, limit: int) -> list[OutboxEntry]:
+        """The oldest open entries of this process for one subscription."""
+        found: list[OutboxEntry] = []
+        query = {"owner": self._owner, "entries.subscriptions": subscription_id}
+        try:
+            async for document in self._databases(tenant)["outbox"].find(query).sort("_id", 1):
+                found += self._still_open(tenant, document, subscription_id)
+                if len(found) >= limit:
+                    break
+        except PyMongoError as error:
+            raise translate(error) from error
+        return found[:limit]
+
+    async def adopt(self, tenant: str, living: set[str]) -> list[OutboxEntry]:
+        """Take over what processes outside `living` left in a tenant, in order of commit."""
+        collection = self._databases(tenant)["outbox"]
+        adopted: list[OutboxEntry] = []
+        try:
+            for document in await collection.find({"owner": {"$nin": sorted(living)}}).sort("_id", 1).to_list():
+                mine = {"$set": {"owner": self._owner}}
+                result = await collection.update_one({"_id": document["_id"], "owner": document["owner"]}, mine)
+                if result.modified_count:
+                    entries = _entries(tenant, document)
+                    self._open[document["_id"]] = _Group(tenant, entries)
+                    adopted += entries
+        except PyMongoError as error:
+            raise translate(error) from error
+        return adopted
+
+    async def close(self) -> None:
+        """Write back what is settled."""
+        if self._flush is not None:
+            self._flush.cancel()
+        await self._remove_done()
+
+    def _still_open(self, tenant: str, document: dict[str, Any], subscription_id: str) -> list[OutboxEntry]:
+        group = self._open.get(document["_id"])
+        if group is None:
+            return []
+        entries = _entries(tenant, document)
+        return [entry for entry in entries if group.waits(entry.key, subscription_id)]
+
+    def _finish(self, tenant: str, group_id: str) -> None:
+        self._done[tenant].append(group_id)
+        if self._flush is None or self._flush.done():
+            self._flush = asyncio.create_task(self._remove_soon())
+
+    async def _remove_soon(self) -> None:
+        while self._done:
+            await asyncio.sleep(_FLUSH_AFTER)
+            await self._remove_done()
+
+    async def _remove_done(self) -> None:
+        done, self._done = self._done, defaultdict(list)
+        for tenant, group_ids in done.items():
+            try:
+                await self._databases(tenant)["outbox"].delete_many({"_id": {"$in": group_ids}})
+            except PyMongoError:
+                self._done[tenant] += group_ids
+
+
+class _Group:
+    """The deliveries of one group that are still to be made."""
+
+    __slots__ = ("_waiting", "tenant")
+
+    def __init__(self, tenant: str, entries: Sequence[OutboxEntry]) -> None:
+        self.tenant = tenant
+        self._waiting = {(entry.key, each) for entry in entries for each in entry.subscriptions}
+
+    def settle(self, key: str, subscription_id: str) -> bool:
+        self._waiting.discard((key, subscription_id))
+        return not self._waiting
+
+    def waits(self, key: str, subscription_id: str) -> bool:
+        return (key, subscription_id) in self._waiting
+
+
+def _stored(change: Change) -> dict[str, Any]:
+    entity = to_document(change.entity, "")
+    if change.entity.deleted_at is not None:
+        entity["deletedAt"] = change.entity.deleted_at
+    return {
+        "trigger": change.trigger.value,
+        "at": change.at,
+        "entity": entity,
+        "attributes": [[name, trigger.value] for name, trigger in change.attributes.items()],
+        "previous": to_document(Entity("", [], change.previous), ""),
+    }
+
+
+def _entries(tenant: str, document: dict[str, Any]) -> list[OutboxEntry]:
+    return [
+        OutboxEntry(f"{document['_id']}/{index}", tenant, _loaded(entry["change"]), tuple(entry["subscriptions"]))
+        for index, entry in enumerate(document["entries"])
+    ]
+
+
+def _loaded(stored: dict[str, Any]) -> Change:
+    return Change(
+        Trigger(stored["trigger"]),
+        to_entity(stored["entity"]),
+        stored["at"],
+        {name: Trigger(trigger) for name, trigger in stored["attributes"]},
+        to_entity(stored["previous"]).attributes,
+    )

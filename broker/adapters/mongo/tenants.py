@@ -1,0 +1,61 @@
+"""Which tenants exist (clause 4.14), and the birth of one."""
+
+import asyncio
+from collections import defaultdict
+
+from pymongo.errors import PyMongoError
+
+from broker.adapters.mongo.client import Databases
+from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.indexes import ensure_entity_indexes
+from broker.core.model.errors import NonexistentTenant
+
+
+class MongoTenants:
+    """TenantStore on collection `tenants` of the main database."""
+
+    def __init__(self, databases: Databases) -> None:
+        self._databases = databases
+        self._known: set[str] = set()
+        self._births: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def exists(self, tenant: str) -> bool:
+        """Whether the tenant was created, here or by another process."""
+        if tenant in self._known or not tenant:
+            return True
+        try:
+            found = await self._databases.main["tenants"].find_one({"_id": tenant})
+        except PyMongoError as error:
+            raise translate(error) from error
+        if found is not None:
+            self._known.add(tenant)
+        return found is not None
+
+    async def ensure(self, tenant: str) -> None:
+        """Create the tenant if need be: its indexes first, so that whoever sees it can rely on them."""
+        if tenant in self._known:
+            return
+        async with self._births[tenant]:
+            if tenant not in self._known:
+                await self._create(tenant)
+                self._known.add(tenant)
+
+    async def require(self, tenant: str) -> None:
+        """Raise NonexistentTenant unless it exists."""
+        if not await self.exists(tenant):
+            raise NonexistentTenant(f"There is no tenant '{tenant}': create an entity or a subscription in it first.")
+
+    async def all(self) -> list[str]:
+        """Every tenant, the default one first."""
+        documents = await self._databases.main["tenants"].find({}, {"_id": 1}).to_list()
+        return ["", *(document["_id"] for document in documents if document["_id"])]
+
+    async def _create(self, tenant: str) -> None:
+        database = self._databases(tenant)
+        try:
+            await ensure_entity_indexes(database["entities"])
+            await database["outbox"].create_index([("owner", 1), ("_id", 1)])
+            if tenant:
+                await self._databases.main["tenants"].update_one({"_id": tenant}, {"$setOnInsert": {"name": tenant}}, upsert=True)
+        except PyMongoError as error:
+            raise translate(error) from error
