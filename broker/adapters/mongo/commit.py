@@ -30,7 +30,7 @@ from broker.adapters.mongo.errors import is_transient, translate
 from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.plan import EntityPlan, Pending, Ticket, plan_entity
 from broker.core.model.change import Change
-from broker.core.model.errors import BadRequestData, NgsiLdError, Unavailable
+from broker.core.model.errors import BadRequestData, InternalError, NgsiLdError, Unavailable
 from broker.operations.ports import EntityWrite, Notifier, OutboxEntry
 
 _log = structlog.get_logger("eclor.commit")
@@ -44,7 +44,8 @@ _LONGEST_QUEUE = 100_000
 _PATIENCE = 20.0
 """Seconds for which a write outlasts an absent database."""
 
-_NO_VERSION = ""
+_JOURNAL = {"q": {"_id": "journal"}, "u": {"$inc": {"flushed": 1}}, "upsert": True}
+"""A write whose only purpose is that the journal is flushed with all that came before it."""
 
 
 class Round:
@@ -60,7 +61,7 @@ class Round:
 
 
 class Committer:
-    """Group commit for one tenant in this process."""
+    """Group commit for one tenant in this process. `epoch` moves whenever a group begins or ends."""
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class Committer:
         self._durable = write_concern
         self._ordered_before = {**write_concern, "j": False} if write_concern["w"] == 1 else write_concern
         self._queue: deque[Pending] = deque()
+        self.epoch = 0
         self._task: asyncio.Task[None] | None = None
 
     async def commit(self, writes: Sequence[EntityWrite]) -> list[Change | NgsiLdError]:
@@ -103,9 +105,16 @@ class Committer:
         try:
             while self._queue:
                 size = min(len(self._queue), _LARGEST_GROUP)
+                self.epoch += 1
                 await self._commit_group([self._queue.popleft() for _ in range(size)])
+                self.epoch += 1
         finally:
             self._task = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no group is under way."""
+        return self._task is None
 
     async def _commit_group(self, pendings: list[Pending]) -> None:
         round_ = Round(pendings)
@@ -130,22 +139,26 @@ class Committer:
                 return
 
     async def _step(self, round_: Round) -> None:
+        round_.written = []
         if self._shared():
             await self._notifier.refresh(self._tenant)
         plans = await self._plans(round_)
         effective = [change for plan in plans for _, change in plan.effective]
         matches = self._notifier.match(self._tenant, effective) if effective else []
         matched = {id(change): ids for change, ids in zip(effective, matches, strict=True) if ids}
+        recovered = len(round_.written)
         await self._write(round_, plans, self._ordered_before if matched else self._durable)
+        if recovered and not matched:
+            await self._database.command({"update": "meta", "updates": [_JOURNAL], "writeConcern": self._durable})
         entries = await self._keep(round_.written, matched)
         self._finish(round_)
         if entries:
             self._notifier.dispatch(entries)
 
     async def _plans(self, round_: Round) -> list[EntityPlan]:
-        """Plans of what is open and not known to be written. What writes nothing is answered here."""
+        """Plans of what is open, those known to be written included. What writes nothing is answered here."""
         bases = await self._bases(round_)
-        plans = []
+        plans, doubtful = [], []
         for entity_id, pendings in round_.open.items():
             base = bases.get(entity_id)
             before = round_.sent.get(entity_id)
@@ -153,20 +166,34 @@ class Committer:
                 round_.written.append(before)
                 continue
             plan = plan_entity(pendings, base, self._versions())
-            if plan.refused and self._doubtful(entity_id, round_):
-                round_.reload.add(entity_id)
-                continue
-            plans.append(plan)
-        if round_.reload - round_.sent.keys() and len(plans) + len(round_.written) < len(round_.open):
-            return await self._plans(round_)
-        _answer_refused(round_, plans)
+            if plan.refused and self._is_doubtful(entity_id, round_):
+                doubtful.append(entity_id)
+            else:
+                plans.append(plan)
+        if doubtful:
+            round_.reload.update(doubtful)
+            bases = await load(self._database, doubtful)
+            plans += [plan_entity(round_.open[each], bases.get(each), self._versions()) for each in doubtful]
+        self._answer_refused(round_, plans)
         return [plan for plan in plans if plan.changes] + round_.written
 
-    def _doubtful(self, entity_id: str, round_: Round) -> bool:
-        """Whether a refusal rests on memory that another process may have made stale, or on a promise."""
+    def _is_doubtful(self, entity_id: str, round_: Round) -> bool:
+        """Whether a refusal rests on a promise of absence, or on memory that another process may have made stale."""
         if entity_id in round_.reload or entity_id in round_.sent:
             return False
-        return self._shared() and (self._cache.get(entity_id) is not None or round_.open[entity_id][0].write.creates)
+        remembered = self._cache.get(entity_id) is not None
+        return (remembered and self._shared()) or (not remembered and round_.open[entity_id][0].write.creates)
+
+    def _answer_refused(self, round_: Round, plans: Iterable[EntityPlan]) -> None:
+        for plan in plans:
+            for pending, error in plan.refused:
+                if isinstance(error, InternalError):
+                    _log.error("mutation failed", tenant=self._tenant, entity=pending.write.entity_id, error=str(error))
+                pending.settle(error)
+                remaining = round_.open[pending.write.entity_id]
+                remaining.remove(pending)
+                if not remaining:
+                    del round_.open[pending.write.entity_id]
 
     async def _bases(self, round_: Round) -> dict[str, Stored]:
         bases: dict[str, Stored] = {}
@@ -246,17 +273,13 @@ class Committer:
         for pending in round_.open.pop(plan.entity_id):
             pending.settle(refusal)
 
-    async def _command(
-        self, name: str, field: str, plans: list[EntityPlan], concern: dict[str, Any]
-    ) -> dict[str, Any]:
+    async def _command(self, name: str, field: str, plans: list[EntityPlan], concern: dict[str, Any]) -> dict[str, Any]:
         statements = [plan.statement for plan in plans]
         command = {name: "entities", field: statements, "ordered": False, "writeConcern": concern}
         answer: dict[str, Any] = await self._database.command(command)
         return answer
 
-    async def _keep(
-        self, written: Sequence[EntityPlan], matched: dict[int, tuple[str, ...]]
-    ) -> Sequence[OutboxEntry]:
+    async def _keep(self, written: Sequence[EntityPlan], matched: dict[int, tuple[str, ...]]) -> Sequence[OutboxEntry]:
         changes = [change for plan in written for _, change in plan.effective]
         wanted = [(change, matched[id(change)]) for change in changes if id(change) in matched]
         if not wanted:
@@ -289,16 +312,6 @@ def _arrived(plan: EntityPlan, stored: Stored | None) -> bool:
     if plan.final is None:
         return stored is None
     return stored is not None and stored.version == plan.version
-
-
-def _answer_refused(round_: Round, plans: Iterable[EntityPlan]) -> None:
-    for plan in plans:
-        for pending, error in plan.refused:
-            pending.settle(error)
-            remaining = round_.open[pending.write.entity_id]
-            remaining.remove(pending)
-            if not remaining:
-                del round_.open[pending.write.entity_id]
 
 
 def _fail(round_: Round, error: NgsiLdError) -> None:

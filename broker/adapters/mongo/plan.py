@@ -16,7 +16,7 @@ from broker.adapters.mongo.cache import Stored
 from broker.adapters.mongo.documents import escape, needs_escape, stored_instances, to_document
 from broker.core.model.change import Change
 from broker.core.model.entity import Entity
-from broker.core.model.errors import BadRequestData, NgsiLdError
+from broker.core.model.errors import BadRequestData, InternalError, NgsiLdError
 from broker.operations.ports import EntityWrite
 
 _LARGEST = 16_000_000
@@ -88,6 +88,9 @@ def plan_entity(pendings: list[Pending], base: Stored | None, version: str) -> E
             change = pending.write.mutation(current)
         except NgsiLdError as error:
             plan.refused.append((pending, error))
+            continue
+        except Exception as error:  # a fault of ours must not take the rest of the group with it
+            plan.refused.append((pending, InternalError(f"{type(error).__name__}: {error}")))
             continue
         plan.changes.append((pending, change))
         if not change.is_void:

@@ -56,6 +56,7 @@ class MongoTenants:
             await ensure_entity_indexes(database["entities"])
             await database["outbox"].create_index([("owner", 1), ("_id", 1)])
             if tenant:
-                await self._databases.main["tenants"].update_one({"_id": tenant}, {"$setOnInsert": {"name": tenant}}, upsert=True)
+                born = {"$setOnInsert": {"name": tenant}}
+                await self._databases.main["tenants"].update_one({"_id": tenant}, born, upsert=True)
         except PyMongoError as error:
             raise translate(error) from error

@@ -1,0 +1,134 @@
+"""EntityStore on MongoDB: puts the commit path, grouped reads, memory and queries together, tenant by tenant."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.errors import PyMongoError
+
+from broker.adapters.mongo.cache import EntityCache
+from broker.adapters.mongo.client import Databases
+from broker.adapters.mongo.commit import Committer, load
+from broker.adapters.mongo.discovery import count_types
+from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.find import find
+from broker.adapters.mongo.indexes import IndexAdvisor
+from broker.adapters.mongo.outbox import MongoOutbox
+from broker.adapters.mongo.presence import Presence
+from broker.adapters.mongo.reads import GroupedReads
+from broker.core.model.change import Change
+from broker.core.model.entity import Entity
+from broker.core.model.errors import NgsiLdError
+from broker.core.ql.ast import EntityQuery, PageRequest
+from broker.operations.ports import Clock, EntityPage, EntityWrite, Notifier
+
+
+@dataclass(slots=True)
+class _Tenant:
+    cache: EntityCache
+    committer: Committer
+    reads: GroupedReads
+    advisor: IndexAdvisor
+
+
+class MongoEntities:
+    """Current entities of all tenants."""
+
+    def __init__(
+        self,
+        databases: Databases,
+        *,
+        outbox: MongoOutbox,
+        notifier: Notifier,
+        presence: Presence,
+        clock: Clock,
+        write_concern: dict[str, Any],
+    ) -> None:
+        self._databases = databases
+        self._outbox = outbox
+        self._notifier = notifier
+        self._presence = presence
+        self._clock = clock
+        self._write_concern = write_concern
+        self._numbers = itertools.count(1)
+        self._tenants: dict[str, _Tenant] = {}
+
+    async def write(self, tenant: str, write: EntityWrite) -> Change:
+        """Commit one write; raises what its mutation raised."""
+        outcome = (await self._of(tenant).committer.commit((write,)))[0]
+        if isinstance(outcome, NgsiLdError):
+            raise outcome
+        return outcome
+
+    async def write_many(self, tenant: str, writes: Sequence[EntityWrite]) -> list[Change | NgsiLdError]:
+        """Commit many, each on its own."""
+        return await self._of(tenant).committer.commit(writes)
+
+    async def get(self, tenant: str, entity_id: str) -> Entity | None:
+        """The entity unless it is absent or past its time."""
+        of = self._of(tenant)
+        stored = None if self._presence.shared else of.cache.get(entity_id)
+        if stored is None:
+            epoch = of.committer.epoch
+            stored = await of.reads.read(entity_id)
+            if stored is not None and epoch == of.committer.epoch and of.committer.is_idle:
+                of.cache.put(stored)
+        if stored is None or stored.entity.is_expired(self._clock.now()):
+            return None
+        return stored.entity
+
+    async def get_many(self, tenant: str, entity_ids: Sequence[str]) -> dict[str, Entity]:
+        """Those that exist, by id."""
+        if not entity_ids:
+            return {}
+        try:
+            stored = await load(self._databases(tenant), list(entity_ids))
+        except PyMongoError as error:
+            raise translate(error) from error
+        now = self._clock.now()
+        return {each: found.entity for each, found in stored.items() if not found.entity.is_expired(now)}
+
+    async def find(self, tenant: str, query: EntityQuery, page: PageRequest) -> EntityPage:
+        """A page of the entities that satisfy the query."""
+        of = self._of(tenant)
+        of.advisor.note(query)
+        try:
+            return await find(self._databases(tenant)["entities"], query, page, self._clock.now())
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def count_types(self, tenant: str) -> dict[str, dict[str, set[str]]]:
+        """Type IRI to attribute IRI to the kinds in use."""
+        try:
+            return await count_types(self._databases(tenant)["entities"], self._clock.now())
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def close(self) -> None:
+        """End what runs in the background."""
+        for of in self._tenants.values():
+            await of.advisor.close()
+
+    def _of(self, tenant: str) -> _Tenant:
+        of = self._tenants.get(tenant)
+        if of is None:
+            of = self._tenants[tenant] = self._open(tenant)
+        return of
+
+    def _open(self, tenant: str) -> _Tenant:
+        database, cache = self._databases(tenant), EntityCache()
+        committer = Committer(
+            tenant,
+            database,
+            cache=cache,
+            outbox=self._outbox,
+            notifier=self._notifier,
+            shared=lambda: self._presence.shared,
+            versions=self._next_version,
+            write_concern=self._write_concern,
+        )
+        return _Tenant(cache, committer, GroupedReads(database), IndexAdvisor(database["entities"]))
+
+    def _next_version(self) -> str:
+        return f"{self._presence.token}{next(self._numbers):x}"
