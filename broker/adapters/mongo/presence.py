@@ -73,7 +73,7 @@ class Presence:
 def _lives(broker: dict[str, Any]) -> bool:
     if time.time() - broker["beat"] > _DEAD_AFTER:
         return False
-    return broker["host"] != socket.gethostname() or _started(broker["pid"]) == broker["started"]
+    return bool(broker["host"] != socket.gethostname() or _started(broker["pid"]) == broker["started"])
 
 
 def _started(pid: int) -> str:

@@ -1,0 +1,68 @@
+"""What one broker process is told: options, each also as an environment variable `ECLOR_…`."""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one broker process. See `parser` for what each means."""
+
+    host: str
+    port: int
+    mongo_url: str
+    alias: str
+    public_url: str
+    reuse_port: bool
+    max_body: int
+    retry_for: float
+    wait_for_mongo: float
+    log_level: str
+
+
+def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
+    """The command line of `python -m broker`; `eclor broker` passes its options on to it."""
+    command = argparse.ArgumentParser(
+        prog="python -m broker",
+        description="Serve the NGSI-LD API from a MongoDB server that is already running.",
+    )
+
+    def option(name: str, default: str, text: str, **more: object) -> None:
+        variable = "ECLOR_" + name.upper().replace("-", "_")
+        text = f"{text} ({variable}; default: {default or 'none'})"
+        command.add_argument(f"--{name}", default=environment.get(variable, default), help=text, **more)  # type: ignore[arg-type]  # argparse converts a textual default by `type`
+
+    option("host", "127.0.0.1", "address to listen on; 0.0.0.0 opens the broker to the network")
+    option("port", "1026", "port to listen on", type=int)
+    option("mongo-url", "mongodb://127.0.0.1:27017", "the MongoDB server, from 4.4 to 8.x")
+    option("alias", "", "the name of this broker among others (Context Source alias, clause 5.15)")
+    option("public-url", "", "the URL under which others reach this broker")
+    option("max-body", "16000000", "largest request body accepted, in bytes", type=int)
+    option("retry-for", "3600", "seconds for which a failed notification is tried again", type=float)
+    option("wait-for-mongo", "60", "seconds to wait for MongoDB at the start", type=float)
+    option("log-level", "info", "debug, info, warning or error")
+    reuse = environment.get("ECLOR_REUSE_PORT", "") not in ("", "0")
+    text = "share the port with other broker processes of this machine (ECLOR_REUSE_PORT)"
+    command.add_argument("--reuse-port", action="store_true", default=reuse, help=text)
+    return command
+
+
+def read(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from command line and environment; exits with a message where they are wrong."""
+    given = parser(os.environ if environment is None else environment).parse_args(arguments)
+    host = f"[{given.host}]" if ":" in given.host else given.host
+    reachable = "localhost" if host in ("127.0.0.1", "0.0.0.0", "[::]", "[::1]") else host
+    return Settings(
+        host=given.host,
+        port=given.port,
+        mongo_url=given.mongo_url,
+        alias=given.alias or f"eclor-{given.port}",
+        public_url=(given.public_url or f"http://{reachable}:{given.port}").rstrip("/"),
+        reuse_port=given.reuse_port,
+        max_body=given.max_body,
+        retry_for=given.retry_for,
+        wait_for_mongo=given.wait_for_mongo,
+        log_level=given.log_level,
+    )
