@@ -1,0 +1,1 @@
+"""What the broker costs, measured over real HTTP against a real MongoDB."""
