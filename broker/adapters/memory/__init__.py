@@ -1,0 +1,1 @@
+"""The ports on dicts: for tests of the operations, and to keep the ports honest. Nothing outlives the process."""

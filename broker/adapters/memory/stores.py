@@ -1,0 +1,98 @@
+"""TenantStore, SubscriptionStore and ContextStore on dicts. What goes in and comes out is copied, as over a wire."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from broker.core.model.errors import AlreadyExists, ResourceNotFound
+
+
+class MemoryTenants:
+    """Which tenants exist."""
+
+    def __init__(self) -> None:
+        self._tenants: set[str] = {""}
+
+    async def exists(self, tenant: str) -> bool:
+        """Whether it is the default tenant or was ensured before."""
+        return tenant in self._tenants
+
+    async def ensure(self, tenant: str) -> None:
+        """Let it exist."""
+        self._tenants.add(tenant)
+
+
+class MemorySubscriptions:
+    """Subscriptions by tenant and id, in order of creation."""
+
+    def __init__(self) -> None:
+        self._tenants: dict[str, dict[str, dict[str, Any]]] = {}
+        self._stamps: dict[str, int] = {}
+
+    async def create(self, tenant: str, subscription: Mapping[str, Any]) -> None:
+        """Store a new one; AlreadyExists if its id is taken."""
+        if subscription["id"] in self._of(tenant):
+            raise AlreadyExists(f"Subscription {subscription['id']} exists already. Update it, or choose another id.")
+        self._keep(tenant, subscription)
+
+    async def replace(self, tenant: str, subscription: Mapping[str, Any]) -> None:
+        """Store a new state; ResourceNotFound if it is gone."""
+        self._require(tenant, subscription["id"])
+        self._keep(tenant, subscription)
+
+    async def delete(self, tenant: str, subscription_id: str) -> None:
+        """Remove; ResourceNotFound if it is not there."""
+        self._require(tenant, subscription_id)
+        del self._of(tenant)[subscription_id]
+        self._advance(tenant)
+
+    async def get(self, tenant: str, subscription_id: str) -> dict[str, Any] | None:
+        """One, or None."""
+        return deepcopy(self._of(tenant).get(subscription_id))
+
+    async def page(self, tenant: str, limit: int, offset: int) -> tuple[list[dict[str, Any]], int]:
+        """A page in order of creation, and how many there are."""
+        every = list(self._of(tenant).values())
+        return deepcopy(every[offset : offset + limit]), len(every)
+
+    async def stamp(self, tenant: str) -> int:
+        """Grows with every create, replace and delete."""
+        return self._stamps.get(tenant, 0)
+
+    def _of(self, tenant: str) -> dict[str, dict[str, Any]]:
+        return self._tenants.setdefault(tenant, {})
+
+    def _require(self, tenant: str, subscription_id: str) -> None:
+        if subscription_id not in self._of(tenant):
+            raise ResourceNotFound(f"There is no subscription {subscription_id} in this tenant.")
+
+    def _keep(self, tenant: str, subscription: Mapping[str, Any]) -> None:
+        self._of(tenant)[subscription["id"]] = deepcopy(dict(subscription))
+        self._advance(tenant)
+
+    def _advance(self, tenant: str) -> None:
+        self._stamps[tenant] = self._stamps.get(tenant, 0) + 1
+
+
+class MemoryContexts:
+    """Contexts kept by the broker, by `_id`."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, dict[str, Any]] = {}
+
+    async def put(self, entry: Mapping[str, Any]) -> None:
+        """Store or replace an entry by its `_id`."""
+        self._entries[entry["_id"]] = deepcopy(dict(entry))
+
+    async def get(self, context_id: str) -> dict[str, Any] | None:
+        """An entry by its local identifier or URL."""
+        by_url = (entry for entry in self._entries.values() if entry.get("url") == context_id)
+        return deepcopy(self._entries.get(context_id) or next(by_url, None))
+
+    async def delete(self, context_id: str) -> bool:
+        """Remove; whether it was there."""
+        return self._entries.pop(context_id, None) is not None
+
+    async def all(self) -> list[dict[str, Any]]:
+        """All entries."""
+        return deepcopy(list(self._entries.values()))
