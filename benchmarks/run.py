@@ -39,7 +39,11 @@ class Row:
         per = 1000 / self.operations
         rate = self.operations / self.load.seconds
         p50, p99 = self.load.percentile(0.5), self.load.percentile(0.99)
-        return f"| {self.name:<34} | {rate:>9,.0f} | {p50:>7.1f} | {p99:>7.1f} | {self.broker * per:>6.3f} | {self.mongod * per:>6.3f} | {(self.broker + self.mongod) * per:>6.3f} |"
+        total = (self.broker + self.mongod) * per
+        return (
+            f"| {self.name:<34} | {rate:>9,.0f} | {p50:>7.1f} | {p99:>7.1f} "
+            f"| {self.broker * per:>6.3f} | {self.mongod * per:>6.3f} | {total:>6.3f} |"
+        )
 
 
 def entity(number: int) -> dict[str, object]:
