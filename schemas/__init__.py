@@ -30,7 +30,7 @@ CONTEXTS["https://w3id.org/security/data-integrity/v2"] = "core/w3id-security-da
 
 @cache
 def read_context(url: str) -> dict[str, Any] | None:
-    """The bundled document (an object with `@context`) of that address; None where none is bundled. Do not change it."""
+    """The bundled document (an object with `@context`) of that address; None where there is none. Do not change it."""
     path = CONTEXTS.get(url)
     return None if path is None else _read(path)
 

@@ -14,7 +14,7 @@ DEFAULT_VOCABULARY = "https://uri.etsi.org/ngsi-ld/default-context/"
 """Where a name goes that no @context maps (clause 4.4, Annex B)."""
 
 CACHE_SIZE = 10_000
-"""Names remembered per context and direction; clients choose names, so there must be an end. About 2 MB when full."""
+"""Names remembered per context and direction; clients choose names, so there must be an end; a territory has hundreds."""
 
 
 class ActiveContext:
@@ -51,6 +51,10 @@ class ActiveContext:
     def expand_type(self, term: str) -> str:
         """The IRI of an entity type name, by the same rules."""
         return self.expand_term(term)
+
+    def expand_vocab(self, word: str) -> str:
+        """The IRI of a VocabProperty's value (clause 4.5.20): any text, not only names. Texts with a scheme stay."""
+        return self._terms.get(word) or self._expand_unmapped(word)
 
     def compact_iri(self, iri: str) -> str:
         """The shortest name that this context has for the IRI; the IRI itself where it has none."""
@@ -90,7 +94,7 @@ class ActiveContext:
         if iri.startswith(DEFAULT_VOCABULARY):
             suffix = iri[len(DEFAULT_VOCABULARY) :]
             # A term that is mapped elsewhere would come back as something else; so would "a:b" as a prefixed name.
-            if suffix not in self._terms and ":" not in suffix and is_name(suffix):
+            if suffix and suffix not in self._terms and ":" not in suffix and suffix[0] != "@":
                 return suffix
         curies = [
             f"{prefix}:{iri[len(base) :]}"

@@ -14,7 +14,7 @@ from broker.core.jsonld.names import MAX_NAME_LENGTH
 from broker.core.model.errors import BadRequestData
 
 MAX_TERMS = 50_000
-"""Terms in one @context with all that it names. The largest of the Smart Data Models, all domains in one, has 18,000."""
+"""Terms in one @context with all that it names. Processing takes about 20 µs a term: this many hold one core for a second."""
 
 _OVERRIDING = frozenset({"@base", "@propagate", "@protected", "@import", "@version"})
 
@@ -56,11 +56,7 @@ def _own_terms(definitions: Mapping[str, Any]) -> dict[str, Any]:
         if len(term) > MAX_NAME_LENGTH:
             raise BadRequestData(f"a term of the @context is longer than {MAX_NAME_LENGTH} characters")
     # Protected user terms would make the core's redefinition of them an error, although the core has precedence.
-    return {
-        term: _unprotected(definition)
-        for term, definition in definitions.items()
-        if term not in _OVERRIDING
-    }
+    return {term: _unprotected(definition) for term, definition in definitions.items() if term not in _OVERRIDING}
 
 
 def _unprotected(definition: Any) -> Any:
@@ -89,7 +85,9 @@ def _process(local: list[dict[str, Any]], scoped: Documents) -> Mapping[str, Any
         initial = processor._get_initial_context(options)
         processed: Mapping[str, Any] = processor.process_context(initial, local, options)
     except jsonld.JsonLdError as error:
-        raise BadRequestData(f"the @context is not valid JSON-LD: {error.args[0]} {error.details or ''}"[:500]) from error
+        raise BadRequestData(
+            f"the @context is not valid JSON-LD: {error.args[0]} {error.details or ''}"[:500]
+        ) from error
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         # The processor does not check every shape before it uses it.
         raise BadRequestData(f"the @context is not valid JSON-LD: {error}"[:500]) from error
