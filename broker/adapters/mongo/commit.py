@@ -1,4 +1,4 @@
-"""The commit path: writes to one tenant's entities, grouped (ADR 4).
+"""The commit path: writes to one tenant's entities, grouped (ADR 9).
 
 While one group is on its way to MongoDB the next one gathers, so a busy broker sends hundreds of writes in one
 command and an idle one sends each at once. For each group:

@@ -1,4 +1,4 @@
-"""Committed changes that somebody subscribed to, kept until delivered (ADR 4).
+"""Committed changes that somebody subscribed to, kept until delivered (ADR 9).
 
 One document holds the changes of one group of writes: `{_id, owner, entries: [{subscriptions, change}]}`. The owner
 is the broker process that delivers them; what a dead process left is adopted by a living one.
