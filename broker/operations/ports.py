@@ -14,6 +14,7 @@ from broker.core.model.entity import Entity
 from broker.core.model.errors import NgsiLdError
 from broker.core.model.instant import Instant
 from broker.core.ql.ast import EntityQuery, PageRequest
+from broker.core.subscribe.subscription import Subscription
 
 Mutation: TypeAlias = Callable[[Entity | None], Change]
 """From the entity as it stands (`None`: absent) to the change wanted. Pure, may run again on a newer state, raises a
@@ -56,6 +57,9 @@ class EntityStore(Protocol):
     async def find(self, tenant: str, query: EntityQuery, page: PageRequest) -> EntityPage:
         """The page of entities that satisfy the query, as `broker.core.ql.evaluate` defines satisfying."""
 
+    async def expired(self, tenant: str, limit: int) -> list[str]:
+        """Ids of transient entities (clause 4.22) past their time that are still stored, at most `limit`."""
+
     async def count_types(self, tenant: str) -> dict[str, dict[str, set[str]]]:
         """Type IRI to attribute IRI to the attribute kinds in use (clauses 5.7.5 to 5.7.10)."""
 
@@ -68,6 +72,9 @@ class TenantStore(Protocol):
 
     async def ensure(self, tenant: str) -> None:
         """Create the tenant with its indexes if need be; idempotent under concurrent calls."""
+
+    async def all(self) -> list[str]:
+        """Every tenant, the default one first."""
 
 
 class SubscriptionStore(Protocol):
@@ -146,6 +153,15 @@ class Notifier(Protocol):
 
     def dispatch(self, entries: Sequence[OutboxEntry]) -> None:
         """Take over entries that are durably in the outbox, and see that they are delivered."""
+
+    def subscribed(self, tenant: str, subscription: Subscription) -> None:
+        """A subscription was created or updated by this process: the next `match` knows it."""
+
+    def unsubscribed(self, tenant: str, subscription_id: str) -> None:
+        """A subscription was deleted by this process: nothing more is matched or sent for it."""
+
+    async def counted(self, tenant: str) -> None:
+        """Return once the store of subscriptions has all counts of notifications so far of this process."""
 
 
 class Outbox(Protocol):

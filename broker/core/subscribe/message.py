@@ -1,0 +1,16 @@
+"""A notification on its way to its endpoint, the same for every binding (clauses 6.3.8, 7.2)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`body` is JSON. `link` is the value of the Link header, where the @context is told outside of the body.
+
+    `info` holds what the subscriber wants to be told with each notification (`receiverInfo`), in the given spelling.
+    """
+
+    content_type: str
+    body: bytes
+    link: str | None = None
+    info: tuple[tuple[str, str], ...] = ()

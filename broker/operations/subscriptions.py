@@ -1,0 +1,146 @@
+"""Create, update, retrieve, query and delete subscriptions (clauses 5.8.1 to 5.8.5)."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from broker.core.jsonld.context import ActiveContext
+from broker.core.jsonld.names import is_iri
+from broker.core.model.errors import BadRequestData, LdContextNotAvailable, NonexistentTenant, ResourceNotFound
+from broker.core.model.instant import Instant
+from broker.core.model.subscription import Stored, render_subscription
+from broker.core.subscribe.parse import parse_subscription
+from broker.core.subscribe.patch import check_expiry, cleaned, patched
+from broker.core.subscribe.rename import renamed
+from broker.core.subscribe.subscription import Subscription
+from broker.operations.ports import ContextLoader, Ports
+
+
+async def create_subscription(ports: Ports, tenant: str, document: Mapping[str, Any], context: ActiveContext) -> str:
+    """Clause 5.8.1. `document` is the request's body, `context` the @context it came with. Returns the id.
+
+    Raises BadRequestData, AlreadyExists, LdContextNotAvailable.
+    """
+    kept = cleaned(document)
+    kept.setdefault("id", f"urn:ngsi-ld:Subscription:{uuid4()}")
+    if context.link is not None:
+        kept.setdefault("jsonldContext", context.link)
+    now = ports.clock.now()
+    check_expiry(kept, now)
+    stored = {
+        "id": kept["id"],
+        "document": kept,
+        "context": context.reference,
+        "contexts": {},
+        "createdAt": now,
+        "modifiedAt": now,
+    }
+    subscription = await load_subscription(ports.loader, stored, {_key(context.reference): context})
+    await ports.tenants.ensure(tenant)
+    await ports.subscriptions.create(tenant, stored)
+    ports.notifier.subscribed(tenant, subscription)
+    return subscription.id
+
+
+async def update_subscription(
+    ports: Ports, tenant: str, subscription_id: str, fragment: Mapping[str, Any], context: ActiveContext
+) -> None:
+    """Clause 5.8.2: first-level members of the fragment replace those of the subscription.
+
+    Raises BadRequestData, ResourceNotFound, LdContextNotAvailable.
+    """
+    stored = await _stored(ports, tenant, subscription_id)
+    changed = patched(stored, fragment, context.reference, ports.clock.now())
+    subscription = await load_subscription(ports.loader, changed, {_key(context.reference): context})
+    await ports.subscriptions.replace(tenant, changed)
+    ports.notifier.subscribed(tenant, subscription)
+
+
+async def retrieve_subscription(
+    ports: Ports, tenant: str, subscription_id: str, context: ActiveContext
+) -> dict[str, Any]:
+    """Clause 5.8.3: the document with names as `context` has them, without `@context`.
+
+    Raises BadRequestData, ResourceNotFound.
+    """
+    await _require_tenant(ports, tenant)
+    await ports.notifier.counted(tenant)
+    stored = await _stored(ports, tenant, subscription_id)
+    return await _rendered(ports.loader, stored, context, ports.clock.now())
+
+
+async def query_subscriptions(
+    ports: Ports, tenant: str, context: ActiveContext, limit: int, offset: int = 0
+) -> tuple[list[dict[str, Any]], int]:
+    """Clause 5.8.4: a page in order of creation, and how many subscriptions there are."""
+    await _require_tenant(ports, tenant)
+    await ports.notifier.counted(tenant)
+    page, total = await ports.subscriptions.page(tenant, limit, offset)
+    now = ports.clock.now()
+    return [await _rendered(ports.loader, stored, context, now) for stored in page], total
+
+
+async def delete_subscription(ports: Ports, tenant: str, subscription_id: str) -> None:
+    """Clause 5.8.5: nothing more is sent for it once this returns. Raises BadRequestData, ResourceNotFound."""
+    _check_id(subscription_id)
+    await _require_tenant(ports, tenant)
+    await ports.subscriptions.delete(tenant, subscription_id)
+    ports.notifier.unsubscribed(tenant, subscription_id)
+
+
+async def load_subscription(
+    loader: ContextLoader, stored: Stored, known: Mapping[str, ActiveContext] | None = None
+) -> Subscription:
+    """Parse a stored subscription with its contexts, of which those in `known` need no loading.
+
+    Raises BadRequestData, LdContextNotAvailable.
+    """
+    loaded: dict[str, ActiveContext] = dict(known or {})
+    document = stored["document"]
+    by_member: Mapping[str, Any] = stored.get("contexts") or {}
+    notified = document.get("jsonldContext", stored["context"])
+    for reference in (stored["context"], notified, *by_member.values()):
+        if _key(reference) not in loaded:
+            loaded[_key(reference)] = await loader.load(reference)
+
+    def context_of(member: str) -> ActiveContext:
+        return loaded[_key(by_member.get(member, stored["context"]))]
+
+    return parse_subscription(document, context_of, loaded[_key(notified)], modified_at=stored["modifiedAt"])
+
+
+def _key(reference: Any) -> str:
+    return repr(reference)
+
+
+def _check_id(subscription_id: str) -> None:
+    if not is_iri(subscription_id):
+        raise BadRequestData(f"{subscription_id[:200]!r} is no subscription id: it has to be a URI.")
+
+
+async def _require_tenant(ports: Ports, tenant: str) -> None:
+    if not await ports.tenants.exists(tenant):
+        raise NonexistentTenant(f"There is no tenant '{tenant}': create an entity or a subscription in it first.")
+
+
+async def _stored(ports: Ports, tenant: str, subscription_id: str) -> dict[str, Any]:
+    _check_id(subscription_id)
+    await _require_tenant(ports, tenant)
+    stored = await ports.subscriptions.get(tenant, subscription_id)
+    if stored is None:
+        raise ResourceNotFound(f"There is no subscription {subscription_id} in this tenant.")
+    return stored
+
+
+async def _rendered(loader: ContextLoader, stored: Stored, context: ActiveContext, now: Instant) -> dict[str, Any]:
+    document = stored["document"]
+    by_member = stored.get("contexts") or {}
+    for member in document:
+        reference = by_member.get(member, stored["context"])
+        if reference != context.reference:
+            try:
+                document = renamed(document, member, await loader.load(reference), context)
+            except LdContextNotAvailable:
+                # Its names stay as they were given: better than to hide a subscription from whoever owns it.
+                continue
+    return render_subscription(document, stored.get("tally") or {}, now)
