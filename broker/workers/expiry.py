@@ -1,11 +1,12 @@
 """Removes transient entities past their time (clause 4.22) from the database; to readers they are gone before."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import structlog
 
 from broker.core.model.errors import NgsiLdError
+from broker.operations.expiry import remove_expired
+from broker.operations.ports import Ports
 
 _log = structlog.get_logger("eclor.expiry")
 
@@ -13,13 +14,13 @@ INTERVAL = 1.5
 """Seconds between two looks: an id is free again within two seconds of its entity's end."""
 
 
-async def remove_expired(tenants: Callable[[], Awaitable[list[str]]], remove: Callable[[str], Awaitable[int]]) -> None:
-    """Look at every tenant, for ever. `remove` removes what has expired in one and says how much that was."""
+async def expire(ports: Ports) -> None:
+    """Look at every tenant, for ever."""
     while True:
         await asyncio.sleep(INTERVAL)
         try:
-            for tenant in await tenants():
-                if count := await remove(tenant):
+            for tenant in await ports.tenants.all():
+                if count := await remove_expired(ports, tenant):
                     _log.info("expired entities removed", tenant=tenant, count=count)
         except NgsiLdError as error:
             _log.warning("expiry waits", reason=error.detail)

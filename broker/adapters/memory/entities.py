@@ -55,6 +55,11 @@ class MemoryEntities:
         end = page.offset + page.limit
         return EntityPage(found[page.offset : end], len(found) if page.count else None, len(found) > end)
 
+    async def expired(self, tenant: str, limit: int) -> list[str]:
+        """Ids of transient entities past their time, at most `limit`."""
+        now = self._clock.now()
+        return [each.id for each in self._of(tenant).values() if each.is_expired(now)][:limit]
+
     async def count_types(self, tenant: str) -> dict[str, dict[str, set[str]]]:
         """Type IRI to attribute IRI to the kinds in use."""
         counted: dict[str, dict[str, set[str]]] = {}

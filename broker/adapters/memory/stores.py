@@ -21,6 +21,10 @@ class MemoryTenants:
         """Let it exist."""
         self._tenants.add(tenant)
 
+    async def all(self) -> list[str]:
+        """Every tenant, the default one first."""
+        return sorted(self._tenants)
+
 
 class MemorySubscriptions:
     """Subscriptions by tenant and id, in order of creation."""

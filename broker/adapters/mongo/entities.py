@@ -98,6 +98,15 @@ class MongoEntities:
         except PyMongoError as error:
             raise translate(error) from error
 
+    async def expired(self, tenant: str, limit: int) -> list[str]:
+        """Ids of transient entities past their time that are still stored, at most `limit`."""
+        query = {"expiresAt": {"$lte": self._clock.now()}}
+        try:
+            found = await self._databases(tenant)["entities"].find(query, {"_id": 1}, limit=limit).to_list()
+        except PyMongoError as error:
+            raise translate(error) from error
+        return [each["_id"] for each in found]
+
     async def count_types(self, tenant: str) -> dict[str, dict[str, set[str]]]:
         """Type IRI to attribute IRI to the kinds in use."""
         try:

@@ -8,7 +8,6 @@ from pymongo.errors import PyMongoError
 from broker.adapters.mongo.client import Databases
 from broker.adapters.mongo.errors import translate
 from broker.adapters.mongo.indexes import ensure_entity_indexes
-from broker.core.model.errors import NonexistentTenant
 
 
 class MongoTenants:
@@ -40,14 +39,12 @@ class MongoTenants:
                 await self._create(tenant)
                 self._known.add(tenant)
 
-    async def require(self, tenant: str) -> None:
-        """Raise NonexistentTenant unless it exists."""
-        if not await self.exists(tenant):
-            raise NonexistentTenant(f"There is no tenant '{tenant}': create an entity or a subscription in it first.")
-
     async def all(self) -> list[str]:
         """Every tenant, the default one first."""
-        documents = await self._databases.main["tenants"].find({}, {"_id": 1}).to_list()
+        try:
+            documents = await self._databases.main["tenants"].find({}, {"_id": 1}).to_list()
+        except PyMongoError as error:
+            raise translate(error) from error
         return ["", *(document["_id"] for document in documents if document["_id"])]
 
     async def _create(self, tenant: str) -> None:
