@@ -14,7 +14,7 @@ DEFAULT_VOCABULARY = "https://uri.etsi.org/ngsi-ld/default-context/"
 """Where a name goes that no @context maps (clause 4.4, Annex B)."""
 
 CACHE_SIZE = 10_000
-"""Names remembered per context and direction; clients choose names, so there must be an end; a territory has hundreds."""
+"""Names remembered per context and direction: clients choose names, a territory has hundreds."""
 
 
 class ActiveContext:

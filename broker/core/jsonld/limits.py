@@ -1,8 +1,8 @@
 """Bounds on what a client may send as an entity, and where the numbers come from."""
 
 MAX_ATTRIBUTES = 2_000
-"""Attributes of one entity or sub-attributes of one attribute: far above any published data model, low enough that no request holds
-the process for long."""
+"""Attributes of one entity or sub-attributes of one attribute: far above any published data model, low enough that no
+request holds the process for long."""
 
 MAX_INSTANCES = 1_000
 """Instances (clause 4.5.5) of one attribute in one request; a history goes through the temporal operations."""
