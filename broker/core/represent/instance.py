@@ -15,8 +15,22 @@ format_time = lru_cache(8192)(format_instant)
 """As `format_instant`; the entities of one answer share most of their instants."""
 
 _PLAIN = frozenset(
-    "value object languageMap json valueList datasetId unitCode ngsildproof lang "
-    "previousValue previousObject previousLanguageMap previousJson previousValueList".split()
+    [
+        "value",
+        "object",
+        "languageMap",
+        "json",
+        "valueList",
+        "datasetId",
+        "unitCode",
+        "ngsildproof",
+        "lang",
+        "previousValue",
+        "previousObject",
+        "previousLanguageMap",
+        "previousJson",
+        "previousValueList",
+    ]
 )
 _SYSTEM = frozenset(("createdAt", "modifiedAt", "expiresAt", "deletedAt"))
 _MARKED = frozenset(VALUE_MEMBER.values()) | {"type", "@type", "datasetId", "observedAt", "unitCode", "expiresAt"}
