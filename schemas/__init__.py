@@ -27,6 +27,25 @@ CONTEXTS: dict[str, str] = {
 # The core context v1.9 names it in the scoped context of `ngsildproof`: without it nothing can be expanded.
 CONTEXTS["https://w3id.org/security/data-integrity/v2"] = "core/w3id-security-data-integrity-v2.jsonld"
 
+SMART_DATA_MODELS: dict[str, str] = {
+    "Device": "device",
+    "Energy": "energy",
+    "Environment": "environment",
+    "Parking": "parking",
+    "Streetlighting": "streetlighting",
+    "WasteManagement": "waste_management",
+    "WaterConsumption": "water_consumption",
+}
+"""Subject of Smart Data Models to its directory below this package."""
+
+for _subject, _directory in SMART_DATA_MODELS.items():
+    for _address in (
+        f"https://raw.githubusercontent.com/smart-data-models/dataModel.{_subject}/master/context.jsonld",
+        f"https://raw.githubusercontent.com/smart-data-models/dataModel.{_subject}/main/context.jsonld",
+        f"https://smart-data-models.github.io/dataModel.{_subject}/context.jsonld",
+    ):
+        CONTEXTS[_address] = f"{_directory}/context.jsonld"
+
 
 @cache
 def read_context(url: str) -> dict[str, Any] | None:

@@ -1,0 +1,36 @@
+"""Which class stands for which entity type."""
+
+from models.device.device import Device
+from models.energy.three_phase_ac_measurement import ThreePhaseAcMeasurement
+from models.environment.air_quality_observed import AirQualityObserved
+from models.ngsild.smart_data import SmartDataEntity
+from models.parking.on_street_parking import OnStreetParking
+from models.parking.parking_spot import ParkingSpot
+from models.streetlighting.streetlight import Streetlight
+from models.waste_management.waste_container import WasteContainer
+from models.water_consumption.water_consumption_observed import WaterConsumptionObserved
+
+MODELS: dict[str, type[SmartDataEntity]] = {
+    model.TYPE_IRI: model
+    for model in (
+        AirQualityObserved,
+        Device,
+        OnStreetParking,
+        ParkingSpot,
+        Streetlight,
+        ThreePhaseAcMeasurement,
+        WasteContainer,
+        WaterConsumptionObserved,
+    )
+}
+"""Type IRI to class."""
+
+
+def model_of(type_iri: str) -> type[SmartDataEntity] | None:
+    """The class of that type IRI, or None."""
+    return MODELS.get(type_iri)
+
+
+def schema_path(model: type[SmartDataEntity]) -> str:
+    """Where the JSON Schema of the class stands below `schemas`."""
+    return f"{model.__module__.split('.')[1]}/{model.__name__}/schema.json"
