@@ -14,23 +14,9 @@ from broker.core.represent.representation import CONCISE, Representation
 format_time = lru_cache(8192)(format_instant)
 """As `format_instant`; the entities of one answer share most of their instants."""
 
+_PREVIOUS = ("previousValue", "previousObject", "previousLanguageMap", "previousJson", "previousValueList")
 _PLAIN = frozenset(
-    [
-        "value",
-        "object",
-        "languageMap",
-        "json",
-        "valueList",
-        "datasetId",
-        "unitCode",
-        "ngsildproof",
-        "lang",
-        "previousValue",
-        "previousObject",
-        "previousLanguageMap",
-        "previousJson",
-        "previousValueList",
-    ]
+    ("value", "object", "languageMap", "json", "valueList", "datasetId", "unitCode", "ngsildproof", "lang", *_PREVIOUS)
 )
 _SYSTEM = frozenset(("createdAt", "modifiedAt", "expiresAt", "deletedAt"))
 _MARKED = frozenset(VALUE_MEMBER.values()) | {"type", "@type", "datasetId", "observedAt", "unitCode", "expiresAt"}
