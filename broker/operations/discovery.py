@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from broker.core.model.errors import ResourceNotFound
 from broker.core.ql.ast import EntityQuery, EntitySelector, PageRequest
-from broker.core.ql.types import TypeName
+from broker.core.ql.types import TypeSelection
 from broker.operations.ports import Ports
 from broker.operations.tenancy import require_tenant
 
@@ -45,7 +45,7 @@ async def entity_type_info(ports: Ports, tenant: str, type_iri: str) -> TypeInfo
     found = await _in_use(ports, tenant)
     if type_iri not in found:
         raise ResourceNotFound(f"No entity here has the type {type_iri}.")
-    query = EntityQuery(selectors=(EntitySelector(types=TypeName(type_iri)),))
+    query = EntityQuery(selectors=(EntitySelector(types=TypeSelection(((type_iri,),))),))
     return TypeInfo(type_iri, _kinds(found[type_iri]), await _count(ports, tenant, query))
 
 

@@ -1,0 +1,67 @@
+"""Ports on dicts, with a clock that tests move and a notification side that remembers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker.adapters.memory.entities import MemoryEntities
+from broker.adapters.memory.stores import MemoryContexts, MemorySubscriptions, MemoryTenants
+from broker.core.jsonld.context import ActiveContext
+from broker.core.model.change import Change
+from broker.operations.ports import OutboxEntry, Ports
+
+
+@dataclass
+class SettableClock:
+    """Stands still until it is told otherwise."""
+
+    instant: int = 1_000_000
+
+    def now(self) -> int:
+        return self.instant
+
+
+@dataclass
+class Listener:
+    """Wants every change."""
+
+    changes: list[Change] = field(default_factory=list)
+
+    def match(self, tenant: str, changes: Sequence[Change]) -> list[tuple[str, ...]]:
+        return [("urn:ngsi-ld:Subscription:all",)] * len(changes)
+
+    async def refresh(self, tenant: str) -> bool:
+        return False
+
+    def dispatch(self, entries: Sequence[OutboxEntry]) -> None:
+        self.changes += [entry.change for entry in entries]
+
+
+class NoLoader:
+    """Operations on entities load no @context."""
+
+    async def load(self, context: Any) -> ActiveContext:
+        raise AssertionError("an operation on expanded entities loaded a context")
+
+
+@dataclass
+class World:
+    """Ports, and the ends of them that tests hold."""
+
+    ports: Ports
+    clock: SettableClock
+    listener: Listener
+
+
+def world() -> World:
+    clock, listener = SettableClock(), Listener()
+    ports = Ports(
+        entities=MemoryEntities(clock, listener),
+        tenants=MemoryTenants(),
+        subscriptions=MemorySubscriptions(),
+        contexts=MemoryContexts(),
+        loader=NoLoader(),
+        clock=clock,
+        notifier=listener,
+    )
+    return World(ports, clock, listener)

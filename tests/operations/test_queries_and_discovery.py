@@ -1,0 +1,126 @@
+"""Queries, purge and discovery: clauses 5.7.2, 5.6.21, 5.7.5 to 5.7.10."""
+
+import pytest
+
+from broker.core.model.entity import Entity
+from broker.core.model.errors import BadRequestData, ResourceNotFound
+from broker.core.ql.ast import EntityQuery, EntitySelector, PageRequest
+from broker.core.ql.q import parse_q
+from broker.core.ql.types import TypeSelection
+from broker.operations import discovery
+from broker.operations.batch import batch_create
+from broker.operations.discovery import AttributeInfo, TypeInfo
+from broker.operations.purge import purge_entities
+from broker.operations.query import query_entities
+from tests.core.model.examples import NAME, OWNER, ROOM, TEMPERATURE, fragment, iri, prop, relation
+
+HALL = iri("Hall")
+ROOMS = EntityQuery(selectors=(EntitySelector(types=TypeSelection(((ROOM,),))),))
+EVERYTHING = PageRequest(limit=100)
+
+
+def entity(number, types=(ROOM,), expires_at=None, **attributes):
+    given = fragment(**attributes).attributes
+    return Entity(f"urn:ngsi-ld:Room:{number}", list(types), given, expires_at=expires_at)
+
+
+def ids(page):
+    return [one.id.rpartition(":")[2] for one in page.entities]
+
+
+@pytest.fixture(autouse=True)
+async def _rooms(world):
+    await batch_create(
+        world.ports,
+        "",
+        [
+            entity(3, temperature=prop(25)),
+            entity(1, temperature=prop(15), name=prop("a", expiresAt=2_000_000)),
+            entity(2, types=(ROOM, HALL), owner=relation("urn:x:1"), temperature=relation("urn:x:2")),
+            entity(4, types=(HALL,), expires_at=2_000_000),
+        ],
+    )
+
+
+async def test_5_7_2_pages_come_by_id_with_their_total(world):
+    first = await query_entities(world.ports, "", ROOMS, PageRequest(limit=2, count=True))
+    assert (ids(first), first.total, first.more) == (["1", "2"], 3, True)
+    second = await query_entities(world.ports, "", ROOMS, PageRequest(limit=2, offset=2))
+    assert (ids(second), second.total, second.more) == (["3"], None, False)
+
+
+async def test_5_7_2_q_selects(world):
+    query = EntityQuery(q=parse_q("temperature>20", iri))
+    assert ids(await query_entities(world.ports, "", query, EVERYTHING)) == ["3"]
+
+
+async def test_4_22_what_has_expired_is_not_found(world):
+    halls = EntityQuery(selectors=(EntitySelector(types=TypeSelection(((HALL,),))),))
+    assert ids(await query_entities(world.ports, "", halls, EVERYTHING)) == ["2", "4"]
+    world.clock.instant = 2_000_000
+    assert ids(await query_entities(world.ports, "", halls, EVERYTHING)) == ["2"]
+    rooms = await query_entities(world.ports, "", ROOMS, EVERYTHING)
+    assert all(NAME not in one.attributes for one in rooms.entities)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        EntityQuery(),
+        EntityQuery(selectors=(EntitySelector(ids=("urn:ngsi-ld:Room:1",)),)),
+        EntityQuery(selectors=(EntitySelector(id_pattern=".*"), *ROOMS.selectors)),
+        EntityQuery(q=parse_q("modifiedAt>2020-01-01T00:00:00Z", iri)),
+    ],
+)
+async def test_5_7_2_too_wide_a_query_is_refused_unless_local(world, query):
+    for operation in (query_entities(world.ports, "", query, EVERYTHING), purge_entities(world.ports, "", query)):
+        with pytest.raises(BadRequestData, match="too wide"):
+            await operation
+    await query_entities(world.ports, "", query, EVERYTHING, local=True)
+
+
+async def test_5_6_21_purge_deletes_what_the_query_finds(world):
+    result = await purge_entities(
+        world.ports, "", EntityQuery(attributes=(TEMPERATURE,), q=parse_q("temperature", iri))
+    )
+    assert len(result.updated) == 3
+    remaining = await query_entities(world.ports, "", EntityQuery(), EVERYTHING, local=True)
+    assert ids(remaining) == ["4"]
+
+
+async def test_5_6_21_purge_of_attributes_leaves_the_entities(world):
+    await purge_entities(world.ports, "", EntityQuery(attributes=(TEMPERATURE,)), drop={TEMPERATURE})
+    remaining = await query_entities(world.ports, "", EntityQuery(), EVERYTHING, local=True)
+    assert {one.id[-1]: set(one.attributes) for one in remaining.entities} == {
+        "1": {NAME},
+        "2": {OWNER},
+        "3": set(),
+        "4": set(),
+    }
+    await purge_entities(world.ports, "", ROOMS, keep={OWNER})
+    remaining = await query_entities(world.ports, "", ROOMS, EVERYTHING)
+    assert [set(one.attributes) for one in remaining.entities] == [set(), {OWNER}, set()]
+
+
+async def test_5_7_5_to_5_7_7_types_in_use(world):
+    assert await discovery.entity_types(world.ports, "") == [HALL, ROOM]
+    assert await discovery.entity_type_details(world.ports, "") == [
+        TypeInfo(HALL, {OWNER: ["Relationship"], TEMPERATURE: ["Relationship"]}),
+        TypeInfo(ROOM, {NAME: ["Property"], OWNER: ["Relationship"], TEMPERATURE: ["Property", "Relationship"]}),
+    ]
+    assert (await discovery.entity_type_info(world.ports, "", HALL)).count == 2
+    with pytest.raises(ResourceNotFound):
+        await discovery.entity_type_info(world.ports, "", iri("Cellar"))
+
+
+async def test_5_7_8_to_5_7_10_attributes_in_use(world):
+    assert await discovery.attributes(world.ports, "") == [NAME, OWNER, TEMPERATURE]
+    assert await discovery.attribute_details(world.ports, "") == [
+        AttributeInfo(NAME, ["Property"], [ROOM]),
+        AttributeInfo(OWNER, ["Relationship"], [HALL, ROOM]),
+        AttributeInfo(TEMPERATURE, ["Property", "Relationship"], [HALL, ROOM]),
+    ]
+    info = await discovery.attribute_info(world.ports, "", TEMPERATURE)
+    assert (info.count, info.kinds) == (3, ["Property", "Relationship"])
+    with pytest.raises(ResourceNotFound):
+        await discovery.attribute_info(world.ports, "", iri("height"))
