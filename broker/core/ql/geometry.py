@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from broker.core.ql.geo import Geometry, GeoQuery
 
 if TYPE_CHECKING:
-    from shapely.geometry.base import BaseGeometry
+    from shapely.geometry.base import BaseGeometry  # type: ignore[import-untyped]  # shapely ships no types
 
 GeoTest: TypeAlias = Callable[[Geometry], bool]
 
@@ -38,7 +38,7 @@ def distance(geometry: Geometry, reference: Geometry) -> float:
     if geometry["type"] in {"Point", "MultiPoint"} and reference["type"] in {"Point", "MultiPoint"}:
         ends = list(positions(reference))
         return min(haversine(one, other) for one in positions(geometry) for other in ends)
-    from shapely import distance as planar  # noqa: PLC0415  # 20 MB, needed by few
+    from shapely import distance as planar  # type: ignore[import-untyped]  # noqa: PLC0415  # 20 MB, needed by few
 
     origin = next(positions(reference))
     return float(planar(_projected(geometry, origin), _projected(reference, origin)))
@@ -96,9 +96,8 @@ def _related(relation: str, reference: Geometry) -> GeoTest:
 
 
 def _shape(geometry: Geometry) -> "BaseGeometry":
-    from shapely.geometry import shape  # noqa: PLC0415  # 20 MB, needed by few
+    from shapely.geometry import shape  # type: ignore[import-untyped]  # noqa: PLC0415  # 20 MB, needed by few
 
-    # shapely's own name for the parameter is untyped GeoJSON.
     return shape(_flat(geometry))
 
 

@@ -24,13 +24,11 @@ def read_value(text: str) -> Value | None:
         return Value("number", _number(text))
     if (instant := parse_instant(text)) is not None:
         return Value("dateTime", instant)
-    if _DATE.fullmatch(text):
-        return Value("date", text)
     if (micros := time_of_day(text)) is not None:
         return Value("time", micros)
-    if _URI.fullmatch(text):
-        return Value("string", storable(text))
-    return None
+    if _DATE.fullmatch(text):
+        return Value("date", text)
+    return Value("string", storable(text)) if _URI.fullmatch(text) else None
 
 
 def read_quoted(text: str) -> Value:
