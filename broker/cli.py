@@ -1,0 +1,244 @@
+"""The command `eclor`."""
+
+import argparse
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from broker.platform.child import StartError
+from broker.platform.output import Console, Format
+from broker.platform.plan import Wish
+from broker.platform.run import release, run
+
+_DESCRIPTION = "ECLOR: the open data platform of a territory. An NGSI-LD context broker and its IoT agents."
+_EXAMPLES = """\
+examples:
+  eclor run --demo                     everything, with simulated devices: the way to see it at work
+  eclor run                            everything, for your own devices
+  eclor run --mongo-url mongodb://db:27017 --mqtt-url mqtt://mqtt:1883
+                                       with the MongoDB and the MQTT server you have
+  eclor broker --port 1026             the NGSI-LD broker alone
+  eclor agents --broker-url http://127.0.0.1:1026
+                                       the IoT agents alone, for a broker that runs elsewhere
+
+Every option can also be set in the environment: --mongo-url as ECLOR_MONGO_URL, and so on.
+`eclor COMMAND --help` tells more about one command.
+"""
+_RUN_EXAMPLES = """\
+Starts MongoDB and an MQTT server of its own unless told which to use, then the broker, the IoT agents and, with
+--demo, simulated devices. What dies is started again. All data is kept in the data directory.
+
+examples:
+  eclor run --demo
+  eclor run --data-dir /srv/eclor --port 8080
+"""
+_BROKER_EXAMPLES = """\
+Serves NGSI-LD (ETSI GS CIM 009). Without --mongo-url it starts an embedded MongoDB in the data directory.
+
+examples:
+  eclor broker
+  eclor broker --mongo-url mongodb://db.example.org:27017 --workers 4 --public-url https://broker.example.org
+"""
+_AGENTS_EXAMPLES = """\
+Turns what devices send over MQTT into NGSI-LD entities at the broker. Without --mongo-url, devices are remembered
+only until it stops.
+
+example:
+  eclor agents --broker-url http://127.0.0.1:1026 --mqtt-url mqtt://127.0.0.1:1883
+"""
+_DEMO_EXAMPLES = """\
+Simulated devices of a territory send readings to a running platform, and a subscriber prints what it is told.
+
+example:
+  eclor demo --devices 500 --rate 2
+"""
+_USAGE_ERROR = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what to type instead."""
+
+    known: tuple[str, ...] = ()
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and what may have been meant; exit with status 2."""
+        lines = [f"eclor: {message}"]
+        wrong = [word for word in sys.argv[1:] if word.partition("=")[0] in message]
+        options = [option for action in self._actions for option in action.option_strings]
+        for word in wrong:
+            close = difflib.get_close_matches(word.partition("=")[0], [*options, *self.known], n=1)
+            if close and close[0] != word:
+                lines.append(f"Did you mean {close[0]}?")
+        lines.append(f"See {self.prog} --help")
+        self.exit(_USAGE_ERROR, "\n".join(lines) + "\n")
+
+
+def _port(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if not 0 < value < 65_536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 1 to 65535")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return value
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 (1 is real time, at most 1000)")
+    return value
+
+
+def _add(parser: argparse.ArgumentParser, option: str, text: str, **settings: object) -> None:
+    """An option that the environment can set as well. An empty variable counts as absent."""
+    variable = "ECLOR_" + option.removeprefix("--").replace("-", "_").upper()
+    given = os.environ.get(variable)
+    if given:
+        # argparse applies the option's type to a default that is text, and names the option when it does not fit.
+        settings["default"] = given
+    shown = "" if settings.get("default") is None or given else f" (default {settings['default']})"
+    parser.add_argument(option, help=f"{text}{shown}", **settings)  # type: ignore[arg-type]  # passed through
+
+
+def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _command(commands, "run", "run the whole platform", _RUN_EXAMPLES)
+    _add_broker_options(parser)
+    _add(parser, "--mqtt-url", "the MQTT server to use instead of an embedded one", metavar="URL")
+    _add(parser, "--mqtt-port", "port of the embedded MQTT server", type=_port, default=1883, metavar="PORT")
+    _add(parser, "--agents-port", "port of the IoT agents' HTTP interface", type=_port, default=4041, metavar="PORT")
+    parser.add_argument("--demo", action="store_true", help="with simulated devices and a subscriber that prints")
+    _add_demo_options(parser)
+
+
+def _add_broker_options(parser: argparse.ArgumentParser) -> None:
+    _add(parser, "--host", "address the broker listens on", default="127.0.0.1", metavar="ADDRESS")
+    _add(parser, "--port", "port the broker listens on", type=_port, default=1026, metavar="PORT")
+    _add(parser, "--data-dir", "where data is kept", type=Path, default=".eclor", metavar="DIR")
+    _add(parser, "--mongo-url", "the MongoDB to use instead of an embedded one", metavar="URL")
+    _add(parser, "--workers", "broker processes to share the work", type=_count, default=1, metavar="N")
+    _add(parser, "--alias", "name of this broker among brokers that federate", metavar="NAME")
+    _add(parser, "--public-url", "where clients reach the broker, if not at its own address", metavar="URL")
+    _add(parser, "--log", "how to print: for people or for programs", choices=("text", "json"), metavar="{text,json}")
+
+
+def _add_demo_options(parser: argparse.ArgumentParser) -> None:
+    _add(parser, "--devices", "how many simulated devices", type=_count, default=200, metavar="N")
+    _add(parser, "--rate", "how fast time passes for them, 1 being real time", type=_rate, default=1.0, metavar="X")
+
+
+def _add_agents(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _command(commands, "agents", "run the IoT agents alone", _AGENTS_EXAMPLES)
+    _add(parser, "--broker-url", "the NGSI-LD broker", default="http://127.0.0.1:1026", metavar="URL")
+    _add(parser, "--mqtt-url", "the MQTT server", default="mqtt://127.0.0.1:1883", metavar="URL")
+    _add(parser, "--mongo-url", "the MongoDB that remembers the devices", metavar="URL")
+    _add(parser, "--host", "address of the HTTP interface", default="127.0.0.1", metavar="ADDRESS")
+    _add(parser, "--port", "port of the HTTP interface", type=_port, default=4041, metavar="PORT")
+
+
+def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _command(commands, "demo", "send simulated readings to a running platform", _DEMO_EXAMPLES)
+    _add(parser, "--broker-url", "the NGSI-LD broker", default="http://127.0.0.1:1026", metavar="URL")
+    _add(parser, "--agents-url", "the IoT agents", default="http://127.0.0.1:4041", metavar="URL")
+    _add(parser, "--mqtt-url", "the MQTT server", default="mqtt://127.0.0.1:1883", metavar="URL")
+    _add_demo_options(parser)
+
+
+def _command(commands: "argparse._SubParsersAction[_Parser]", name: str, text: str, more: str) -> _Parser:
+    return commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=more,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line, with defaults from the environment as it is now."""
+    parser = _Parser(
+        prog="eclor",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"eclor {release()}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    _add_run(commands)
+    broker = _command(commands, "broker", "run the NGSI-LD broker alone", _BROKER_EXAMPLES)
+    _add_broker_options(broker)
+    _add_agents(commands)
+    _add_demo(commands)
+    parser.known = tuple(commands.choices)
+    return parser
+
+
+def _wish(options: argparse.Namespace) -> Wish:
+    whole = options.command == "run"
+    return Wish(
+        data_directory=options.data_dir,
+        host=options.host,
+        port=options.port,
+        workers=options.workers,
+        alias=options.alias,
+        public_url=options.public_url,
+        mongo_url=options.mongo_url,
+        mqtt_url=options.mqtt_url if whole else None,
+        mqtt_port=options.mqtt_port if whole else 1883,
+        agents=whole,
+        agents_port=options.agents_port if whole else 4041,
+        demo=whole and options.demo,
+        demo_devices=options.devices if whole else 200,
+        demo_rate=options.rate if whole else 1.0,
+    )
+
+
+def _become(module: str, options: argparse.Namespace) -> NoReturn:
+    """Turn this process into `python -m module` with the same options; addresses go by the environment."""
+    command = [sys.executable, "-m", module]
+    for name, value in vars(options).items():
+        if name == "command" or value is None:
+            continue
+        if name in {"mongo_url", "mqtt_url"}:
+            # They may carry a password, and a command line is readable by other users.
+            os.environ[f"ECLOR_{name.upper()}"] = value
+        else:
+            command += [f"--{name.replace('_', '-')}", str(value)]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606 (our own modules, started by the interpreter that runs this)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `eclor` with the arguments given (those of the process by default); its exit status."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return _USAGE_ERROR
+    if options.command == "agents":
+        _become("agents", options)
+    if options.command == "demo":
+        _become("agents.demo", options)
+    for_people = options.command == "run" or sys.stdout.isatty()
+    style: Format = options.log or ("text" if for_people else "json")
+    try:
+        return run(_wish(options), Console(style))
+    except StartError as problem:
+        print(f"eclor: {problem}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
