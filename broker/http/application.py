@@ -1,0 +1,81 @@
+"""The FastAPI application: description of the API, state of the broker, and the page at `/`."""
+
+from collections.abc import Awaitable, Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from starlette.staticfiles import StaticFiles
+
+from broker.http.description import describe
+from broker.http.metrics import Metrics
+from broker.http.responses import CONFORMS_TO
+from broker.http.table import ROUTES
+
+_PAGE = Path(__file__).parent / "page"
+_SUMMARY = (
+    "An NGSI-LD context broker (ETSI GS CIM 009 V1.9.1). Every request may name its tenant in the header "
+    "NGSILD-Tenant. Paths lead to the same resource with and without a slash at their end."
+)
+
+
+def application(*, health: Callable[[], Awaitable[dict[str, Any]]], public_url: str, metrics: Metrics) -> FastAPI:
+    """Build it. For the arguments see `broker.http.gateway.build`."""
+    app = FastAPI(title="ECLOR", version=_version(), summary="The open data platform of a territory")
+    _add_state(app, health, metrics)
+    _add_page(app)
+    _describe_api(app, public_url)
+    return app
+
+
+def _add_state(app: FastAPI, health: Callable[[], Awaitable[dict[str, Any]]], metrics: Metrics) -> None:
+    @app.get("/health", summary="Whether the broker and what it depends on are well", tags=["State"])
+    async def read_health() -> JSONResponse:
+        state = await health()
+        return JSONResponse(state, status_code=200 if state.get("status") == "ok" else 503)
+
+    @app.get("/ngsi-ld/ex/v1/version", summary="What runs here", tags=["State"])
+    @app.get("/version", summary="What runs here", tags=["State"])
+    async def read_version() -> dict[str, str]:
+        return {"name": "ECLOR", "version": app.version, "specification": f"ETSI GS CIM 009 V{CONFORMS_TO}.1"}
+
+    @app.get("/metrics", summary="Counters in the text format of Prometheus", tags=["State"])
+    async def read_metrics() -> PlainTextResponse:
+        return PlainTextResponse(metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+def _add_page(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    async def show_page() -> FileResponse:
+        return FileResponse(_PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+
+    app.mount("/page", StaticFiles(directory=_PAGE, check_dir=False), name="page")
+
+
+def _describe_api(app: FastAPI, public_url: str) -> None:
+    """Let FastAPI's description hold the table of routes, which the fast path serves, beside its own routes."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            own = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                description=_SUMMARY,
+                routes=app.routes,
+                servers=[{"url": public_url}],
+            )
+            app.openapi_schema = describe(own, ROUTES)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
+
+
+def _version() -> str:
+    try:
+        return version("eclor")
+    except PackageNotFoundError:
+        return "0.1.0"

@@ -1,0 +1,123 @@
+"""How the entities of an answer look: from parameters to a representation, from entities to a response.
+
+Clauses 6.3.7, 6.3.11, 6.3.15, 4.5.16, 4.15, 4.21.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from broker.core.jsonld.context import ActiveContext
+from broker.core.model.entity import Entity
+from broker.core.model.errors import BadRequestData
+from broker.core.ql.projection import Projection, parse_projection
+from broker.core.represent import Representation, feature, feature_collection, parse_languages, represent
+from broker.core.represent.representation import LOCATION
+from broker.http import params
+from broker.http.negotiate import GEO_JSON
+from broker.operations.linked import Linking, inline, reachable
+from broker.operations.ports import Ports
+
+_MEMBERS = frozenset(("id", "type", "scope"))
+_PLAIN = Representation()
+_MAX_LEVEL = 5  # each level is one more read of the store, and multiplies what is read
+_UNLINKED = Linking()
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """What a request wants to see: the form of entities, the media type, and which linked entities come along."""
+
+    representation: Representation
+    media_type: str
+    linking: Linking
+
+    async def one(self, ports: Ports, tenant: str, entity: Entity, context: ActiveContext) -> Any:
+        """The JSON of one entity, ready for its @context: an object, or a list where linked entities follow it."""
+        if self.linking.mode:
+            return await self._linked(ports, tenant, [entity], context, single=True)
+        if self.media_type == GEO_JSON:
+            return feature(entity, context, self.representation)
+        return represent(entity, context, self.representation)
+
+    async def many(self, ports: Ports, tenant: str, entities: Sequence[Entity], context: ActiveContext) -> Any:
+        """The JSON of a page of entities: a list, or a FeatureCollection."""
+        if self.linking.mode:
+            return await self._linked(ports, tenant, entities, context, single=False)
+        if self.media_type == GEO_JSON:
+            return feature_collection(entities, context, self.representation)
+        representation = self.representation
+        return [represent(entity, context, representation) for entity in entities]
+
+    async def _linked(
+        self, ports: Ports, tenant: str, entities: Sequence[Entity], context: ActiveContext, *, single: bool
+    ) -> Any:
+        """Clause 4.5.23. Flat: the linked entities follow. Inline: each stands in the relationship that leads to it."""
+        found = await reachable(ports, tenant, entities, self.linking)
+        geo = self.media_type == GEO_JSON
+        if self.linking.mode == "flat":
+            everything = [*entities, *found.values()]
+            if geo:
+                return feature_collection(everything, context, self.representation)
+            return [represent(entity, context, self.representation) for entity in everything]
+        shown: list[dict[str, Any]] = []
+        for entity in entities:
+            document = inline(entity, found, context, self.representation, self.linking)
+            shown.append({**feature(entity, context, self.representation), "properties": document} if geo else document)
+        if single:
+            return shown[0]
+        return {"type": "FeatureCollection", "features": shown} if geo else shown
+
+
+def read_display(parameters: Mapping[str, str], context: ActiveContext, media_type: str) -> Display:
+    """The display that the parameters describe. Raises BadRequestData or InvalidRequest where they contradict."""
+    if not parameters:
+        return Display(_PLAIN, media_type, _UNLINKED)
+    geometry = parameters.get("geometryProperty")
+    if geometry is not None and media_type != GEO_JSON:
+        raise BadRequestData("geometryProperty has a meaning in GeoJSON alone: accept application/geo+json.")
+    linking = _linking(parameters)
+    pick, omit = _projection(parameters, "pick", context, linking), _projection(parameters, "omit", context, linking)
+    attrs = params.expanded(parameters, "attrs", context.expand_term)
+    if pick is None and attrs:
+        pick = _MEMBERS.union(attrs)
+    datasets = params.dataset_ids(parameters)
+    representation = Representation(
+        form=params.form(parameters),
+        sys_attrs="sysAttrs" in params.options(parameters),
+        languages=parse_languages(parameters["lang"]) if "lang" in parameters else None,
+        dataset_ids=frozenset(datasets) if datasets else None,
+        pick=pick,
+        omit=omit,
+        geometry_property=LOCATION if geometry is None else context.expand_term(geometry),
+        geometry_dataset=datasets[0] if len(datasets) == 1 and datasets[0] != "@none" else None,
+    )
+    return Display(representation, media_type, linking)
+
+
+def _projection(
+    parameters: Mapping[str, str], name: str, context: ActiveContext, linking: Linking
+) -> frozenset[str] | None:
+    text = parameters.get(name)
+    if text is None:
+        return None
+    projection = parse_projection(text, context.expand_term)
+    if _depth(projection) > linking.level:
+        raise BadRequestData(f"{name} asks for members of linked entities: give join=inline or flat, and a joinLevel.")
+    return projection.names
+
+
+def _depth(projection: Projection) -> int:
+    return max((1 + _depth(inner) for inner in projection.linked.values()), default=0)
+
+
+def _linking(parameters: Mapping[str, str]) -> Linking:
+    mode = params.choice(parameters, "join", ("flat", "inline", "@none"))
+    level = params.natural(parameters, "joinLevel", 1)
+    if level < 1:
+        raise BadRequestData("joinLevel is an integer of at least 1.")
+    if level > _MAX_LEVEL:
+        raise BadRequestData(f"joinLevel is at most {_MAX_LEVEL}.")
+    if mode is None or mode == "@none":
+        return _UNLINKED
+    return Linking(mode, level, frozenset(params.uris(parameters, "containedBy")))

@@ -1,0 +1,142 @@
+"""The broker's HTTP face: a bare ASGI path for the NGSI-LD API in front of a FastAPI application for the rest.
+
+A request to the API passes, in this order: route, body (411, 413), tenant, parameters, handler. The order is what
+clients can see: a chunked body is refused before its tenant is looked at (clause 6.3.4).
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from time import perf_counter
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+from broker.core.model.errors import InvalidRequest, OperationNotSupported, ResourceNotFound
+from broker.http.application import application
+from broker.http.cors import CrossOrigin, allowed_methods
+from broker.http.message import ALLOW, TENANT, Request, Response, headers_of
+from broker.http.metrics import Metrics
+from broker.http.problems import Refusal, respond_to
+from broker.http.router import Match, Router
+from broker.http.table import ROUTES
+from broker.http.tenant import tenant_of
+from broker.operations.ports import Ports
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Asgi: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_BODY = 16 * 1024 * 1024
+"""Bytes: about 16,000 entities of 1 kB, more than a batch should have."""
+
+_ROOT = b"/ngsi-ld/v1/"
+_WITH_BODY = frozenset(("POST", "PATCH", "PUT"))
+
+
+def build(
+    ports: Ports,
+    *,
+    health: Callable[[], Awaitable[dict[str, Any]]],
+    public_url: str,
+    max_body: int = MAX_BODY,
+    origins: Collection[str] = ("*",),
+) -> Asgi:
+    """The ASGI callable that serves everything.
+
+    `health` tells the state of what the broker depends on: it is answered as JSON, with 503 unless its `status` is
+    `ok`. `public_url` is where clients reach the broker. `max_body` is in bytes. `origins` are the web pages' origins
+    that may read answers, `*` for all.
+    """
+    metrics = Metrics()
+    rest = application(health=health, public_url=public_url, metrics=metrics)
+    return Gateway(ports, rest, metrics, CrossOrigin(origins), max_body)
+
+
+class Gateway:
+    """The ASGI callable: the API here, everything else in `rest`."""
+
+    def __init__(self, ports: Ports, rest: Asgi, metrics: Metrics, cross_origin: CrossOrigin, max_body: int) -> None:
+        self._ports = ports
+        self._rest = rest
+        self._metrics = metrics
+        self._cross_origin = cross_origin
+        self._max_body = max_body
+        self._router = Router(ROUTES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or hand the scope on."""
+        if scope["type"] == "http":
+            path = scope.get("raw_path") or quote(scope["path"]).encode()
+            if path.startswith(_ROOT):
+                await self._serve(scope, path[len(_ROOT) :].decode("latin-1"), receive, send)
+                return
+        await self._rest(scope, receive, send)
+
+    async def _serve(self, scope: Scope, path: str, receive: Receive, send: Send) -> None:
+        begun = perf_counter()
+        headers = headers_of(scope)
+        method = scope["method"]
+        name = "none"
+        try:
+            match = self._router.match(path)
+            if match is None:
+                raise ResourceNotFound(f"There is no resource /ngsi-ld/v1/{path[:200]}; see /docs for those there are.")
+            target = match.targets.get("GET" if method == "HEAD" else method)
+            if target is None:
+                response = self._other_method(method, match, headers)
+            else:
+                name = target.name
+                request = Request(method, headers, scope["query_string"], match.variables)
+                if method in _WITH_BODY:
+                    request.body = await self._body(headers, receive)
+                request.tenant = tenant_of(headers)
+                if request.query_string:
+                    target.check(request)
+                response = await target.handler(self._ports, request)
+        except Exception as error:
+            response = respond_to(error, method, path)
+        self._finish(response, headers)
+        self._metrics.note(name, response.status, perf_counter() - begun)
+        await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
+
+    def _finish(self, response: Response, headers: Mapping[bytes, bytes]) -> None:
+        """Echo the tenant as it was written (clause 6.3.14), and let a browser read the answer."""
+        tenant = headers.get(b"ngsild-tenant") or headers.get(b"fiware-service")
+        if tenant and tenant.isascii():
+            response.headers.append((TENANT, tenant))
+        origin = headers.get(b"origin")
+        if origin is not None:
+            response.headers.extend(self._cross_origin.headers(origin))
+
+    def _other_method(self, method: str, match: Match, headers: Mapping[bytes, bytes]) -> Response:
+        if method == "OPTIONS":
+            return self._cross_origin.options(match.targets, headers.get(b"origin"))
+        allowed = allowed_methods(match.targets)
+        error = OperationNotSupported(f"{method} is not possible here; {allowed.decode()} are.")
+        raise Refusal(405, error, ((ALLOW, allowed),))
+
+    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        """The body, read to its end. A bare 411 where its length was not announced, 413 where it is too long."""
+        length = headers.get(b"content-length")
+        if length is None or b"transfer-encoding" in headers:
+            raise Refusal(411)
+        if not length.isdigit() or int(length) > self._max_body:
+            raise self._too_large()
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body"):
+            return body
+        parts = [body]
+        size = len(body)
+        while message.get("more_body"):
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise InvalidRequest("The connection closed before the body was complete.")
+            parts.append(message["body"])
+            size += len(message["body"])
+            if size > self._max_body:
+                raise self._too_large()
+        return b"".join(parts)
+
+    def _too_large(self) -> Refusal:
+        return Refusal(413, InvalidRequest(f"The body has more than {self._max_body} bytes; send it in several parts."))

@@ -1,0 +1,84 @@
+"""Responses that carry no error (clause 6.3.6)."""
+
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from broker.core.jsonld.context import ActiveContext
+from broker.http.message import (
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    LINK,
+    LOCATION,
+    PREFERENCE_APPLIED,
+    Header,
+    Request,
+    Response,
+)
+from broker.http.negotiate import CONTEXT_RELATION, GEO_JSON, JSON, JSON_LD
+
+ROOT = "/ngsi-ld/v1"
+CONFORMS_TO = "1.9"
+"""The version of the specification that payloads conform to (clause 4.3.6.8)."""
+
+_SAFE = ":@!$&'()*+,;=~-._"
+_NOTHING: list[Header] = [(CONTENT_LENGTH, b"0")]
+_TYPES = {name: (CONTENT_TYPE, name.encode()) for name in (JSON, JSON_LD, GEO_JSON)}
+_DUMP = orjson.OPT_NON_STR_KEYS
+
+
+def no_content() -> Response:
+    """204, with neither body nor Content-Length (clause 6.3.6)."""
+    return Response(204)
+
+
+def created(collection: str, identifier: str) -> Response:
+    """201 with the relative path of what was created, `collection` being for example `/entities`."""
+    location = f"{ROOT}{collection}/{quote(identifier, safe=_SAFE)}"
+    return Response(201, [(LOCATION, location.encode()), *_NOTHING])
+
+
+def plain_json(status: int, document: Any) -> Response:
+    """JSON that needs no @context, having only full names: batch results, multi-status."""
+    body = orjson.dumps(document)
+    return Response(status, [_TYPES[JSON], (CONTENT_LENGTH, b"%d" % len(body))], body)
+
+
+def with_context(
+    request: Request, context: ActiveContext, document: Any, media_type: str, extra: list[Header] | None = None
+) -> Response:
+    """200 with compacted JSON and its @context: in a Link header (JSON) or in each element (JSON-LD).
+
+    `document` is an object or a list of objects. GeoJSON has the @context inside unless the client prefers
+    `body=json`.
+    """
+    headers: list[Header] = [_TYPES[media_type]]
+    if media_type == JSON or (media_type == GEO_JSON and prefers(request, "body=json")):
+        headers.append((LINK, link_to(context)))
+    else:
+        document = _inside(document, context.reference)
+    if b"prefer" in request.headers and prefers(request, "ngsi-ld="):
+        headers.append((PREFERENCE_APPLIED, f"ngsi-ld={CONFORMS_TO}".encode()))
+    if extra:
+        headers.extend(extra)
+    body = orjson.dumps(document, option=_DUMP)
+    headers.append((CONTENT_LENGTH, b"%d" % len(body)))
+    return Response(200, headers, body)
+
+
+def link_to(context: ActiveContext) -> bytes:
+    """The Link header's value that names an @context by its URL."""
+    return f'<{context.link}>; rel="{CONTEXT_RELATION}"; type="application/ld+json"'.encode()
+
+
+def prefers(request: Request, preference: str) -> bool:
+    """Whether the Prefer header (RFC 7240) has a preference that starts so."""
+    header = request.header(b"prefer")
+    return header is not None and any(item.strip().startswith(preference) for item in header.split(","))
+
+
+def _inside(document: Any, reference: Any) -> Any:
+    if isinstance(document, list):
+        return [{**element, "@context": reference} for element in document]
+    return {**document, "@context": reference}

@@ -1,0 +1,137 @@
+"""Retrieving and querying entities (clauses 6.4.3.2, 6.5.3.1, 6.23)."""
+
+from collections.abc import Mapping
+
+from broker.core.jsonld.context import ActiveContext
+from broker.core.model.errors import ResourceNotFound
+from broker.core.ql.ast import EntitySelector, PageRequest
+from broker.http import params
+from broker.http.display import read_display
+from broker.http.message import Request, Response
+from broker.http.negotiate import SPATIAL, answer_type, context_of, read_object
+from broker.http.paging import paging_of
+from broker.http.parameters import (
+    ATTRS,
+    DISTRIBUTION,
+    EXPAND_VALUES,
+    FORMAT,
+    GEOMETRY_PROPERTY,
+    JSON_KEYS,
+    LINKED,
+    LOCAL,
+    ORDERING,
+    PAGE,
+    PROJECTION,
+    REPRESENTATION,
+    SELECTION,
+    TYPE,
+    options,
+)
+from broker.http.responses import ROOT, with_context
+from broker.http.route import Answer, Route
+from broker.http.routes.entity_attributes import entity_id_of
+from broker.http.selection import parameters_of, read_selection, read_types, selectors_of
+from broker.operations.ports import Ports
+from broker.operations.query import query_entities, retrieve_entity
+
+
+async def retrieve(ports: Ports, request: Request) -> Response:
+    """5.7.1."""
+    media_type = answer_type(request, SPATIAL)
+    entity_id = entity_id_of(request)
+    context = await context_of(ports, request)
+    parameters = request.parameters
+    display = read_display(parameters, context, media_type)
+    entity = await retrieve_entity(ports, request.tenant, entity_id)
+    if parameters:
+        types = read_types(parameters, context)
+        if types is not None and not any(set(each) <= set(entity.types) for each in types.alternatives):
+            raise ResourceNotFound(f"The entity {entity_id} is not of the type asked for.")
+        attrs = params.expanded(parameters, "attrs", context.expand_term)
+        if attrs and not any(name in entity.attributes for name in attrs):
+            raise ResourceNotFound(f"The entity {entity_id} has none of the attributes asked for.")
+    document = await display.one(ports, request.tenant, entity, context)
+    return with_context(request, context, document, media_type)
+
+
+async def query(ports: Ports, request: Request) -> Response:
+    """5.7.2 by GET."""
+    media_type = answer_type(request, SPATIAL)
+    context = await context_of(ports, request)
+    return await _answer(ports, request, context, request.parameters, media_type, "/entities")
+
+
+async def query_by_post(ports: Ports, request: Request) -> Response:
+    """5.7.2 by POST (clause 6.23)."""
+    media_type = answer_type(request, SPATIAL)
+    document, context = await read_object(ports, request)
+    parameters = parameters_of(document, request.parameters)
+    selectors = selectors_of(document, context)
+    return await _answer(ports, request, context, parameters, media_type, "/entityOperations/query", selectors)
+
+
+async def _answer(
+    ports: Ports,
+    request: Request,
+    context: ActiveContext,
+    parameters: Mapping[str, str],
+    media_type: str,
+    path: str,
+    selectors: tuple[EntitySelector, ...] | None = None,
+) -> Response:
+    paging = paging_of(request)
+    display = read_display(parameters, context, media_type)
+    selection = read_selection(parameters, context, selectors)
+    page = await query_entities(
+        ports,
+        request.tenant,
+        selection.query,
+        PageRequest(paging.limit, paging.offset, paging.count, selection.order),
+        local=selection.local,
+    )
+    document = await display.many(ports, request.tenant, page.entities, context)
+    extra = paging.headers(request, ROOT + path, media_type, page.more, page.total)
+    return with_context(request, context, document, media_type, extra)
+
+
+_FOUND = (Answer(200, "A page of the entities found.", "Entity[]", ("Link", "NGSILD-Results-Count"), spatial=True),)
+
+ROUTES = (
+    Route(
+        "GET",
+        "/entities",
+        query,
+        "queryEntities",
+        "5.7.2, 6.4.3.2",
+        "Find entities",
+        (
+            *(*SELECTION, *PROJECTION, *PAGE, *ORDERING, *LINKED, EXPAND_VALUES, JSON_KEYS, *DISTRIBUTION),
+            options(*REPRESENTATION, "count"),
+        ),
+        answers=_FOUND,
+        errors=(403, 404),
+    ),
+    Route(
+        "GET",
+        "/entities/{entityId}",
+        retrieve,
+        "retrieveEntity",
+        "5.7.1, 6.5.3.1",
+        "Retrieve an entity",
+        (ATTRS, TYPE, *PROJECTION, *LINKED, *DISTRIBUTION, options(*REPRESENTATION)),
+        answers=(Answer(200, "The entity.", "Entity", ("Link",), spatial=True),),
+        errors=(404,),
+    ),
+    Route(
+        "POST",
+        "/entityOperations/query",
+        query_by_post,
+        "queryEntitiesByPost",
+        "5.7.2, 6.23.3.1",
+        "Find entities by a query in the body",
+        (*PAGE, FORMAT, GEOMETRY_PROPERTY, LOCAL, options(*REPRESENTATION, "count")),
+        "Query",
+        _FOUND,
+        (403, 404),
+    ),
+)

@@ -1,0 +1,20 @@
+"""All routes of the NGSI-LD API (Table 6.2-1): a new resource is a module here."""
+
+from broker.http.route import Route
+from broker.http.routes import (
+    discovery,
+    entities,
+    entity_attributes,
+    entity_operations,
+    entity_queries,
+    subscriptions,
+)
+
+ROUTES: tuple[Route, ...] = (
+    *entities.ROUTES,
+    *entity_queries.ROUTES,
+    *entity_attributes.ROUTES,
+    *entity_operations.ROUTES,
+    *discovery.ROUTES,
+    *subscriptions.ROUTES,
+)
