@@ -114,6 +114,9 @@ class ContextStore(Protocol):
     async def all(self) -> list[dict[str, Any]]:
         """All entries."""
 
+    async def use(self, context_id: str, hits: int, at: Instant) -> None:
+        """Add to an entry's `hits` and set its `lastUsage`; nothing where it is gone."""
+
 
 class ContextLoader(Protocol):
     """From what a request names as its @context to an active context, loaded once and cached."""
@@ -123,6 +126,18 @@ class ContextLoader(Protocol):
 
         Raises LdContextNotAvailable or BadRequestData.
         """
+
+    def is_bundled(self, url: str) -> bool:
+        """Whether the broker brings that context with it, so that it is neither fetched nor deleted."""
+
+    async def reload(self, url: str) -> None:
+        """Download a cached context anew and put it in the place of the old one. Raises LdContextNotAvailable."""
+
+    async def flush(self) -> None:
+        """Write the hits counted so far to the store."""
+
+    def forget(self) -> None:
+        """Drop what was built, after an entry of the store was removed or replaced."""
 
 
 class Clock(Protocol):

@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 from broker.core.model.errors import AlreadyExists, ResourceNotFound
+from broker.core.model.instant import Instant
 
 
 class MemoryTenants:
@@ -100,3 +101,10 @@ class MemoryContexts:
     async def all(self) -> list[dict[str, Any]]:
         """All entries."""
         return deepcopy(list(self._entries.values()))
+
+    async def use(self, context_id: str, hits: int, at: Instant) -> None:
+        """Add to an entry's `hits` and set its `lastUsage`; nothing where it is gone."""
+        entry = self._entries.get(context_id)
+        if entry is not None:
+            entry["hits"] = entry.get("hits", 0) + hits
+            entry["lastUsage"] = at

@@ -13,7 +13,7 @@ from broker.core.model.errors import BadRequestData
 DEFAULT_VOCABULARY = "https://uri.etsi.org/ngsi-ld/default-context/"
 """Where a name goes that no @context maps (clause 4.4, Annex B)."""
 
-CACHE_SIZE = 10_000
+CACHE_SIZE = 4_096
 """Names remembered per context and direction: clients choose names, a territory has hundreds."""
 
 
@@ -37,6 +37,10 @@ class ActiveContext:
         self._compacted: dict[str, str] = {}
         self.reference = reference
         self.link = link
+
+    def __len__(self) -> int:
+        """How many terms it has, the core's included."""
+        return len(self._terms)
 
     def expand_term(self, term: str) -> str:
         """The IRI of an attribute name or vocabulary word. BadRequestData where it is no name (clause 4.6.2)."""

@@ -1,0 +1,166 @@
+"""From what a request names as its @context to an active context, built once and kept in memory."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin
+
+from broker.adapters.contexts.library import Library
+from broker.core.jsonld.context import ActiveContext
+from broker.core.jsonld.names import MAX_NAME_LENGTH
+from broker.core.jsonld.processing import build_context
+from broker.core.jsonld.reference import canonical, is_core, link_of, local_id, user_reference
+from broker.core.model.errors import BadRequestData
+from broker.core.model.instant import Instant
+
+MAX_DOCUMENTS = 20
+"""Documents that one @context may draw in, and how deep they may name each other."""
+
+CONTEXTS_KEPT = 256
+"""Active contexts in memory."""
+
+TERMS_KEPT = 300_000
+"""Terms of all of them together, the core's 200 in each included: what bounds the memory they take."""
+
+_TRUSTED_SECONDS = 5.0
+"""For how long what was built is used before asking the store whether another process replaced or removed it."""
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """The local contexts of one request in order, and the store's entries they came from with their state."""
+
+    contexts: list[Mapping[str, Any]] = field(default_factory=list)
+    entries: dict[str, Instant] = field(default_factory=dict)
+    documents: int = 0
+
+
+@dataclass(slots=True)
+class _Kept:
+    active: ActiveContext
+    entries: dict[str, Instant]
+    checked: float
+
+
+class Loader:
+    """ContextLoader over a library. `core_url` names the bundled core context that applies to everything."""
+
+    def __init__(self, library: Library, core_url: str) -> None:
+        self._library = library
+        self._core_url = core_url
+        core = library.bundled(core_url)
+        if core is None:
+            raise ValueError(f"{core_url} is not a bundled core @context")
+        self._core = core
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._plain = self._build(_Gathered(), core_url)
+
+    async def load(self, context: Any) -> ActiveContext:
+        """The active context of a URL, an object, a list of those, or None for the core context alone.
+
+        Raises LdContextNotAvailable where a document cannot be had, BadRequestData where one is no valid context.
+        """
+        if context is None or context == self._core_url:
+            return self._plain
+        key = _key(context)
+        kept = self._kept.get(key)
+        if kept is None or not await self._is_current(kept):
+            kept = await self._load(key, context)
+        else:
+            self._kept.move_to_end(key)
+            for entry_id in kept.entries:
+                self._library.used(entry_id)
+        return kept.active
+
+    def is_bundled(self, url: str) -> bool:
+        """Whether the broker brings that context with it."""
+        return self._library.bundled(url) is not None
+
+    async def reload(self, url: str) -> None:
+        """Download a cached context anew. Raises LdContextNotAvailable or BadRequestData; the old one then stays."""
+        await self._library.reload(url)
+        self.forget()
+
+    async def flush(self) -> None:
+        """Write the hits counted so far to the store."""
+        await self._library.flush()
+
+    def forget(self) -> None:
+        """Drop everything built; it is built again when asked for."""
+        self._kept.clear()
+
+    async def close(self) -> None:
+        """Write what was counted and close the connections."""
+        await self._library.close()
+
+    async def _load(self, key: str, context: Any) -> _Kept:
+        gathered = _Gathered()
+        await self._gather(context, None, gathered, ())
+        active = self._build(gathered, user_reference(context, self._core_url))
+        kept = _Kept(active, gathered.entries, time.monotonic())
+        self._kept[key] = kept
+        self._kept.move_to_end(key)
+        self._make_room()
+        return kept
+
+    def _make_room(self) -> None:
+        terms = sum(len(kept.active) for kept in self._kept.values())
+        while len(self._kept) > CONTEXTS_KEPT or (terms > TERMS_KEPT and len(self._kept) > 1):
+            _, oldest = self._kept.popitem(last=False)
+            terms -= len(oldest.active)
+
+    async def _is_current(self, kept: _Kept) -> bool:
+        if not kept.entries or time.monotonic() - kept.checked < _TRUSTED_SECONDS:
+            return True
+        for entry_id, created_at in kept.entries.items():
+            if await self._library.state(entry_id) != created_at:
+                return False
+        kept.checked = time.monotonic()
+        return True
+
+    async def _gather(self, context: Any, base: str | None, gathered: _Gathered, above: tuple[str, ...]) -> None:
+        if is_core(context) and self._library.bundled(context) is not None:
+            return
+        if type(context) is str:
+            await self._gather_document(context, base, gathered, above)
+        elif type(context) is list:
+            for each in context:
+                await self._gather(each, base, gathered, above)
+        elif type(context) is dict:
+            gathered.contexts.append(context)
+        elif context is not None:
+            raise BadRequestData("an @context is a URL, an object, or an array of those (JSON-LD 1.1, section 3.1)")
+
+    async def _gather_document(self, name: str, base: str | None, gathered: _Gathered, above: tuple[str, ...]) -> None:
+        if len(name) > MAX_NAME_LENGTH:
+            raise BadRequestData(f"the URL of an @context is longer than {MAX_NAME_LENGTH} characters")
+        url = name if base is None else urljoin(base, name)
+        if url in above:
+            raise BadRequestData(f"the @context {url} names itself, directly or through others")
+        gathered.documents += 1
+        if gathered.documents > MAX_DOCUMENTS:
+            raise BadRequestData(f"the @context draws in more than {MAX_DOCUMENTS} documents")
+        source = await self._library.find(url)
+        if source.entry_id is not None:
+            gathered.entries[source.entry_id] = source.created_at
+            if source.was_stored:
+                self._library.used(source.entry_id)
+        await self._gather(source.context, url, gathered, (*above, url))
+
+    def _build(self, gathered: _Gathered, reference: Any) -> ActiveContext:
+        return build_context(gathered.contexts, self._core, self._scoped, reference=reference, link=link_of(reference))
+
+    def _scoped(self, url: str) -> Mapping[str, Any] | None:
+        context = self._library.bundled(url)
+        return None if context is None else {"@context": context}
+
+
+def _key(context: Any) -> str:
+    if type(context) is str:
+        return context
+    try:
+        return local_id(canonical(context))
+    except (RecursionError, ValueError) as error:
+        raise BadRequestData("the @context nests too deep") from error

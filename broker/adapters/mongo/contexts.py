@@ -1,0 +1,65 @@
+"""Stored @contexts (clause 5.13) in one collection, shared by all tenants and processes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import PyMongoError
+
+from broker.adapters.mongo.errors import translate
+from broker.core.jsonld.reference import local_id
+from broker.core.model.instant import Instant
+
+MAX_CACHED = 1_000
+"""Copies of foreign contexts that are kept: clients name them freely, and each may have a megabyte."""
+
+
+class MongoContexts:
+    """ContextStore on a collection. An entry fetched from a URL has the URL's digest as its `_id`."""
+
+    def __init__(self, collection: AsyncCollection[dict[str, Any]]) -> None:
+        self._collection = collection
+
+    async def put(self, entry: Mapping[str, Any]) -> None:
+        """Store or replace an entry by its `_id`; of those fetched, the longest unused make room."""
+        try:
+            await self._collection.replace_one({"_id": entry["_id"]}, dict(entry), upsert=True)
+            if "url" in entry:
+                await self._make_room(entry["_id"])
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def get(self, context_id: str) -> dict[str, Any] | None:
+        """An entry by its local identifier or URL."""
+        try:
+            return await self._collection.find_one({"_id": {"$in": [context_id, local_id(context_id)]}})
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def delete(self, context_id: str) -> bool:
+        """Remove by local identifier; whether it was there."""
+        try:
+            return (await self._collection.delete_one({"_id": context_id})).deleted_count == 1
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def all(self) -> list[dict[str, Any]]:
+        """All entries in order of creation, without their documents."""
+        try:
+            return await self._collection.find({}, {"document": 0}).sort([("createdAt", 1), ("_id", 1)]).to_list()
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def use(self, context_id: str, hits: int, at: Instant) -> None:
+        """Add to an entry's `hits` and set its `lastUsage`; nothing where it is gone."""
+        try:
+            await self._collection.update_one({"_id": context_id}, {"$inc": {"hits": hits}, "$set": {"lastUsage": at}})
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def _make_room(self, kept: str) -> None:
+        surplus = await self._collection.count_documents({"url": {"$exists": True}}) - MAX_CACHED
+        if surplus > 0:
+            unused = self._collection.find({"url": {"$exists": True}, "_id": {"$ne": kept}}, {"_id": 1})
+            oldest = await unused.sort([("lastUsage", 1), ("createdAt", 1)]).limit(surplus).to_list()
+            await self._collection.delete_many({"_id": {"$in": [entry["_id"] for entry in oldest]}})
