@@ -15,7 +15,8 @@ KIND_OF_MEMBER: dict[str, str] = {member: kind for kind, member in VALUE_MEMBER.
 
 _NULL_LIST = [NGSILD_NULL]
 _NULL_MAP = {"@none": NGSILD_NULL}
-_NULL_BEARERS = frozenset(("value", "json", "languageMap"))
+_NULL_REFUSERS = ("value", "languageMap")
+"""Where a Null further inside has no meaning outside of merges; what a JsonProperty holds is never interpreted."""
 
 
 def value_member(instance: Instance) -> str | None:
@@ -112,7 +113,7 @@ def refuse_nested_null(instance: Instance, iri: str) -> None:
     Raises:
         BadRequestData: there is one.
     """
-    for member in _NULL_BEARERS:
+    for member in _NULL_REFUSERS:
         value = instance.get(member)
         if isinstance(value, dict | list) and NGSILD_NULL in _leaves(value):
             raise BadRequestData(

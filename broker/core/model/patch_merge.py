@@ -12,6 +12,7 @@ from broker.core.model.instant import Instant
 
 _NOT_MERGED = frozenset(("type", "datasetId", "createdAt", "modifiedAt"))
 _JSON_MEMBERS = frozenset(("value", "json", "languageMap"))
+"""Members whose objects merge member by member; every other one is replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,16 +167,19 @@ def _merge_one(result: list[Instance], fragment: Instance, iri: str, now: Instan
 
 def _suited(fragment: Instance, kind: str, iri: str, options: MergeOptions) -> Instance:
     """The fragment as one of that kind, where a bare value left its kind open."""
-    given = fragment.get("type", "Property")
-    if given == kind or "value" not in fragment or given != "Property":
+    given = value_member(fragment)
+    if given is None or given == VALUE_MEMBER[kind]:
         return fragment
-    value = fragment["value"]
-    if kind == "LanguageProperty" and options.lang is not None and _is_text(value):
+    value = fragment[given]
+    if kind == "LanguageProperty" and options.lang is not None and given == "value" and _is_text(value):
         return _as_kind(fragment, kind, {options.lang: value})
     if not options.simplified:
         return fragment
-    if not _suits(value, kind):
-        raise BadRequestData(f"Attribute {iri} is a {kind}; the bare value given for it is none.")
+    if given != "value" or not _suits(value, kind):
+        raise BadRequestData(
+            f"Attribute {iri} is a {kind}, and the value given for it is none. "
+            "A merge of simplified values cannot change the type of an attribute (clause 6.5.3.4)."
+        )
     return _as_kind(fragment, kind, value)
 
 
@@ -189,10 +193,8 @@ def _is_text(value: Any) -> bool:
 
 
 def _suits(value: Any, kind: str) -> bool:
-    if kind in {"Relationship", "VocabProperty"}:
-        return _is_text(value)
-    if kind in {"LanguageProperty", "GeoProperty"}:
-        return isinstance(value, dict)
+    if kind == "Relationship":
+        return _is_text(value) and all(":" in one for one in ([value] if isinstance(value, str) else value))
     if kind in {"ListProperty", "ListRelationship"}:
         return isinstance(value, list)
-    return True
+    return False

@@ -133,14 +133,16 @@ def test_5_6_17_a_common_observed_at_reaches_only_instances_that_had_one():
 def test_5_6_17_a_simplified_fragment_keeps_types():
     point = {"type": "Point", "coordinates": [1.0, 2.0]}
     old = room(owner=relation("urn:x:1"), place={"type": "GeoProperty", "geometry": {}}, name=prop("a"))
-    given = fragment(owner=prop("urn:x:2"), place=prop(point), name=prop("b"))
+    given = fragment(owner={"value": "urn:x:2"}, place={"value": point}, name={"value": "b"})
     change = merge(old, ID, given, T2, MergeOptions(simplified=True))
     assert untimed(change.entity.attributes)[OWNER] == [relation("urn:x:2")]
     assert untimed(change.entity.attributes)[PLACE][0]["type"] == "GeoProperty"
     assert untimed(change.entity.attributes)[PLACE][0]["geometry"] == point
     assert untimed(change.entity.attributes)[NAME] == [prop("b")]
     with pytest.raises(BadRequestData, match="Relationship"):
-        merge(old, ID, fragment(owner=prop(5)), T2, MergeOptions(simplified=True))
+        merge(old, ID, fragment(owner={"value": 5}), T2, MergeOptions(simplified=True))
+    with pytest.raises(BadRequestData, match="Relationship"):
+        merge(old, ID, fragment(owner={"geometry": point}), T2, MergeOptions(simplified=True))
 
 
 def test_5_6_17_a_normalized_fragment_may_change_the_type_and_leaves_no_old_value():

@@ -92,6 +92,11 @@ def test_5_5_4_null_inside_of_a_value_is_refused_outside_of_merges():
                 rule(room(address=prop({})), ID, fragment(address=prop(value)), T2)
 
 
+def test_4_5_24_what_a_json_property_holds_is_not_interpreted():
+    given = {"type": "JsonProperty", "json": {"a": NGSILD_NULL}}
+    assert update(room(), ID, fragment(address=given), T2).entity.attributes[ADDRESS] == [kept(given, T2, T2)]
+
+
 def test_4_16_types_are_added_and_never_removed():
     change = update(room(), ID, fragment(types=[iri("Hall"), ROOM]), T2)
     assert change.entity.types == [ROOM, iri("Hall")]
