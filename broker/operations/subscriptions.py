@@ -1,6 +1,7 @@
 """Create, update, retrieve, query and delete subscriptions (clauses 5.8.1 to 5.8.5)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -106,7 +107,11 @@ async def load_subscription(
     def context_of(member: str) -> ActiveContext:
         return loaded[_key(by_member.get(member, stored["context"]))]
 
-    return parse_subscription(document, context_of, loaded[_key(notified)], modified_at=stored["modifiedAt"])
+    subscription = parse_subscription(document, context_of, loaded[_key(notified)], modified_at=stored["modifiedAt"])
+    if subscription.context.link is None and subscription.endpoint.accept != "application/ld+json":
+        # A Link header can't name an @context without a URL: with the core one alone, names are sent as whole IRIs.
+        return replace(subscription, context=await loader.load(None))
+    return subscription
 
 
 def _key(reference: Any) -> str:

@@ -17,13 +17,12 @@ member          holds
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from broker.core.model.change import Trigger
 from broker.core.model.instant import Instant, format_instant, parse_instant
 
 Stored: TypeAlias = Mapping[str, Any]
-Format: TypeAlias = Literal["normalized", "concise", "simplified"]
 
 GENERATED = ("status", "createdAt", "modifiedAt")
 """Members that clients may send back and the broker ignores (Table 5.2.12-2)."""
@@ -72,6 +71,17 @@ class Tally:
         self.times_failed += 1
         self.last_failure = now
         self.status = "failed"
+
+    def plus(self, later: "Tally") -> "Tally":
+        """Both as one."""
+        return Tally(
+            self.times_sent + later.times_sent,
+            self.times_failed + later.times_failed,
+            later.last_notification or self.last_notification,
+            later.last_success or self.last_success,
+            later.last_failure or self.last_failure,
+            later.status or self.status,
+        )
 
 
 def status_of(document: Mapping[str, Any], now: Instant) -> str:

@@ -16,12 +16,13 @@ _Catalogue = dict[str | None, _Shelf]
 
 
 class SubscriptionIndex:
-    """The subscriptions of one tenant by id, and by what can concern them. Those with a timeInterval are only kept."""
+    """The subscriptions of one tenant by id, and by what can concern them."""
 
     def __init__(self) -> None:
         self._subscriptions: dict[str, Subscription] = {}
         self._by_entity: _Catalogue = {}
         self._by_type: _Catalogue = {}
+        self._periodic: dict[str, Subscription] = {}
 
     def __len__(self) -> int:
         return len(self._subscriptions)
@@ -37,7 +38,9 @@ class SubscriptionIndex:
         """Add a subscription, or replace the one with its id."""
         self.remove(subscription.id)
         self._subscriptions[subscription.id] = subscription
-        if subscription.time_interval is None:
+        if subscription.time_interval is not None:
+            self._periodic[subscription.id] = subscription
+        else:
             catalogue, keys = self._place(subscription)
             for key in keys:
                 shelf = catalogue.setdefault(key, {})
@@ -47,11 +50,16 @@ class SubscriptionIndex:
     def remove(self, subscription_id: str) -> Subscription | None:
         """Take a subscription out; None where there is none."""
         subscription = self._subscriptions.pop(subscription_id, None)
+        self._periodic.pop(subscription_id, None)
         if subscription is not None and subscription.time_interval is None:
             catalogue, keys = self._place(subscription)
             for key in keys:
                 _take_out(catalogue, key, subscription)
         return subscription
+
+    def periodic(self) -> Iterable[Subscription]:
+        """Those with a timeInterval, which no change concerns."""
+        return self._periodic.values()
 
     def candidates(self, change: Change) -> dict[str, Subscription]:
         """By id, the subscriptions that may concern the change; every one that it does concern is among them."""

@@ -7,7 +7,7 @@ from broker.core.jsonld.context import ActiveContext
 from broker.core.model.change import Trigger
 from broker.core.model.errors import BadRequestData
 from broker.core.model.instant import Instant, parse_instant
-from broker.core.model.subscription import DEFAULT_TRIGGERS
+from broker.core.model.subscription import DEFAULT_TRIGGERS, Endpoint
 from broker.core.ql.ast import EntityQuery, EntitySelector
 from broker.core.ql.evaluate import compile_query
 from broker.core.ql.geo import GeoQuery, parse_geo
@@ -16,9 +16,10 @@ from broker.core.ql.projection import parse_projection
 from broker.core.ql.q import parse_q
 from broker.core.ql.scope import parse_scope
 from broker.core.ql.types import parse_types
+from broker.core.represent import NORMALIZED, SIMPLIFIED, Representation, parse_languages
 from broker.core.subscribe import members
 from broker.core.subscribe.endpoint import parse_endpoint
-from broker.core.subscribe.subscription import NotificationParams, Subscription
+from broker.core.subscribe.subscription import Subscription
 
 _FORMATS = ("normalized", "concise", "simplified", "keyValues")
 _JOINS = ("@none", "flat", "inline")
@@ -46,17 +47,17 @@ def parse_subscription(
     _check_together(document)
     query = _query(document, context_of)
     watched = members.texts(document, "watchedAttributes")
-    dataset_ids = members.texts(document, "datasetId")
+    notification = _notification(document)
     return Subscription(
         id=subscription_id,
         query=query,
         satisfied=compile_query(query),
         triggers=_triggers(document),
-        notification=_notification(document, context_of("notification")),
+        endpoint=_endpoint(notification),
+        representation=_representation(document, notification, context_of("notification")),
         context=notified_with,
         watched=None if watched is None else frozenset(map(context_of("watchedAttributes").expand_term, watched)),
-        dataset_ids=None if dataset_ids is None else frozenset(dataset_ids),
-        lang=members.text(document, "lang"),
+        show_changes=members.boolean(notification, "showChanges", False),
         is_active=members.boolean(document, "isActive", True),
         expires_at=expiry(document),
         throttling=members.positive(document, "throttling") or 0.0,
@@ -156,26 +157,38 @@ def _selector(document: Mapping[str, Any], context: ActiveContext) -> EntitySele
     )
 
 
-def _notification(document: Mapping[str, Any], context: ActiveContext) -> NotificationParams:
+def _notification(document: Mapping[str, Any]) -> Mapping[str, Any]:
     given = members.mapping(document, "notification")
     if given is None:
         raise BadRequestData("A subscription needs 'notification' with an 'endpoint'.")
-    endpoint = members.mapping(given, "endpoint")
-    if endpoint is None:
-        raise BadRequestData("'notification' needs an 'endpoint' with a 'uri'.")
-    form = members.one_of(given, "format", _FORMATS, "normalized")
     members.one_of(given, "join", _JOINS, "@none")
     members.positive(given, "joinLevel")
-    show_changes = members.boolean(given, "showChanges", False)
-    if show_changes and form in ("simplified", "keyValues"):
+    form = members.one_of(given, "format", _FORMATS, "normalized")
+    if members.boolean(given, "showChanges", False) and form in ("simplified", "keyValues"):
         raise BadRequestData("'showChanges' needs the normalized or the concise format; leave one of them out.")
-    return NotificationParams(
-        endpoint=parse_endpoint(endpoint),
-        format="normalized" if form == "normalized" else "concise" if form == "concise" else "simplified",
-        pick=_pick(given, context),
-        omit=_projected(given, "omit", context) or frozenset(),
-        sys_attrs=members.boolean(given, "sysAttrs", False),
-        show_changes=show_changes,
+    return given
+
+
+def _endpoint(notification: Mapping[str, Any]) -> Endpoint:
+    endpoint = members.mapping(notification, "endpoint")
+    if endpoint is None:
+        raise BadRequestData("'notification' needs an 'endpoint' with a 'uri'.")
+    return parse_endpoint(endpoint)
+
+
+def _representation(
+    document: Mapping[str, Any], notification: Mapping[str, Any], context: ActiveContext
+) -> Representation:
+    form = notification.get("format", NORMALIZED)
+    lang = members.text(document, "lang")
+    dataset_ids = members.texts(document, "datasetId")
+    return Representation(
+        form=SIMPLIFIED if form == "keyValues" else form,
+        sys_attrs=members.boolean(notification, "sysAttrs", False),
+        languages=None if lang is None else parse_languages(lang),
+        dataset_ids=None if dataset_ids is None else frozenset(dataset_ids),
+        pick=_pick(notification, context),
+        omit=_projected(notification, "omit", context),
     )
 
 

@@ -7,24 +7,9 @@ from broker.core.jsonld.context import ActiveContext
 from broker.core.model.change import Trigger
 from broker.core.model.entity import Entity
 from broker.core.model.instant import Instant
-from broker.core.model.subscription import Endpoint, Format
+from broker.core.model.subscription import Endpoint
 from broker.core.ql.ast import EntityQuery
-
-
-@dataclass(frozen=True, slots=True)
-class NotificationParams:
-    """What a notification holds and where it goes (clause 5.2.14).
-
-    `pick`: the only entity members to be sent, or None for all; attributes as IRIs beside `id`, `type`, `scope`.
-    `omit`: entity members that are left out.
-    """
-
-    endpoint: Endpoint
-    format: Format = "normalized"
-    pick: frozenset[str] | None = None
-    omit: frozenset[str] = frozenset()
-    sys_attrs: bool = False
-    show_changes: bool = False
+from broker.core.represent import Representation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,19 +17,20 @@ class Subscription:
     """One subscription of one tenant.
 
     `triggers` has `entityUpdated` already replaced by what it stands for. `watched` is None where every attribute is
-    watched. `satisfied` decides entities, q, geoQ and scopeQ. `context` is the one that notifications are written
-    with. `throttling` and `time_interval` are in seconds. `modified_at` tells two states of one subscription apart.
+    watched. `satisfied` decides entities, q, geoQ and scopeQ. Notifications are written with `context`, in the form
+    `representation`. `throttling` and `time_interval` are in seconds. `modified_at` tells two states of one
+    subscription apart.
     """
 
     id: str
     query: EntityQuery
     satisfied: Callable[[Entity], bool]
     triggers: frozenset[Trigger]
-    notification: NotificationParams
+    endpoint: Endpoint
+    representation: Representation
     context: ActiveContext
+    show_changes: bool = False
     watched: frozenset[str] | None = None
-    dataset_ids: frozenset[str] | None = None
-    lang: str | None = None
     is_active: bool = True
     expires_at: Instant | None = None
     throttling: float = 0.0

@@ -1,0 +1,188 @@
+"""Subscriptions in MongoDB: collection `subscriptions` of each tenant's database.
+
+`{_id, document, context, contexts, createdAt, modifiedAt, tally: {...}?, claimedUntil: µs?}`. What a client wrote is
+kept as JSON text, since its names may hold what MongoDB reads as paths or operators.
+
+The document `subscriptions` of collection `meta` holds `stamp`, which grows with each create, replace and delete, and
+`recent`, the ids of the last ones in that order. It is written after the subscription: who sees a new stamp finds the
+new state as well.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from pymongo import UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from broker.adapters.mongo.errors import translate
+from broker.core.model.errors import AlreadyExists, ResourceNotFound
+from broker.core.model.instant import Instant
+from broker.core.model.subscription import Tally
+from broker.operations.notify import SubscriptionChanges
+
+_RECENT = 1_000
+"""Ids of changed subscriptions that are remembered; who missed more reads all again. At 60 bytes each: 60 kB."""
+_TEXTS = ("document", "context", "contexts")
+_META = {"_id": "subscriptions"}
+
+_Document = dict[str, Any]
+
+
+class MongoSubscriptions:
+    """SubscriptionRecords on the databases that `database(tenant)` gives."""
+
+    def __init__(self, database: Callable[[str], AsyncDatabase[_Document]]) -> None:
+        self._database = database
+        self._indexed: set[str] = set()
+
+    async def create(self, tenant: str, subscription: Mapping[str, Any]) -> None:
+        """Store a new one; AlreadyExists if its id is taken."""
+        try:
+            await self._ensure_index(tenant)
+            await self._collection(tenant).insert_one({"_id": subscription["id"], **_to_document(subscription)})
+            await self._note(tenant, subscription["id"])
+        except DuplicateKeyError:
+            raise AlreadyExists(
+                f"There is a subscription {subscription['id']} already; update it, or choose another id."
+            ) from None
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def replace(self, tenant: str, subscription: Mapping[str, Any]) -> None:
+        """Store a new state, leaving what is counted; ResourceNotFound if it is gone."""
+        subscription_id = subscription["id"]
+        try:
+            changed = {"$set": _to_document(subscription)}
+            result = await self._collection(tenant).update_one({"_id": subscription_id}, changed)
+            if not result.matched_count:
+                raise _gone(subscription_id)
+            await self._note(tenant, subscription_id)
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def delete(self, tenant: str, subscription_id: str) -> None:
+        """Remove; ResourceNotFound if it is not there."""
+        try:
+            result = await self._collection(tenant).delete_one({"_id": subscription_id})
+            if not result.deleted_count:
+                raise _gone(subscription_id)
+            await self._note(tenant, subscription_id)
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def get(self, tenant: str, subscription_id: str) -> _Document | None:
+        """One, or None."""
+        try:
+            document = await self._collection(tenant).find_one({"_id": subscription_id})
+        except PyMongoError as error:
+            raise translate(error) from error
+        return None if document is None else _to_subscription(document)
+
+    async def page(self, tenant: str, limit: int, offset: int) -> tuple[list[_Document], int]:
+        """A page in order of creation, and how many there are. A limit of 0 gives none."""
+        collection = self._collection(tenant)
+        try:
+            total = await collection.count_documents({})
+            if not limit:
+                return [], total
+            cursor = collection.find({}).sort([("createdAt", 1), ("_id", 1)]).skip(offset).limit(limit)
+            return [_to_subscription(document) async for document in cursor], total
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def stamp(self, tenant: str) -> int:
+        """A number that grows with every create, replace and delete, whichever process did it."""
+        return int((await self._meta(tenant, {"stamp": 1})).get("stamp", 0))
+
+    async def changes(self, tenant: str, since: int) -> SubscriptionChanges:
+        """What happened after the stamp `since`."""
+        stamp = await self.stamp(tenant)
+        if stamp == since:
+            return SubscriptionChanges(stamp, {})
+        meta = await self._meta(tenant, {"stamp": 1, "recent": 1})
+        stamp = int(meta.get("stamp", 0))
+        recent: list[str] = meta.get("recent", [])
+        missed = stamp - since
+        if since < 0 or not 0 <= missed <= len(recent):
+            return SubscriptionChanges(stamp, None)
+        ids = list(dict.fromkeys(recent[len(recent) - missed :]))
+        return SubscriptionChanges(stamp, await self._by_id(tenant, ids))
+
+    async def count(self, tenant: str, tallies: Mapping[str, Tally]) -> None:
+        """Add what is tallied to what is stored; unknown ids are passed over."""
+        updates = [UpdateOne({"_id": each}, _counting(tally)) for each, tally in tallies.items()]
+        try:
+            await self._collection(tenant).bulk_write(updates, ordered=False)
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def claim(self, tenant: str, subscription_id: str, now: Instant, until: Instant) -> bool:
+        """Whether this process is the one to send a periodic notification now; nobody else is before `until`."""
+        free = {"_id": subscription_id, "$or": [{"claimedUntil": None}, {"claimedUntil": {"$lte": now}}]}
+        try:
+            result = await self._collection(tenant).update_one(free, {"$set": {"claimedUntil": until}})
+        except PyMongoError as error:
+            raise translate(error) from error
+        return bool(result.modified_count)
+
+    def _collection(self, tenant: str) -> AsyncCollection[_Document]:
+        return self._database(tenant)["subscriptions"]
+
+    async def _ensure_index(self, tenant: str) -> None:
+        if tenant not in self._indexed:
+            await self._collection(tenant).create_index([("createdAt", 1), ("_id", 1)])
+            self._indexed.add(tenant)
+
+    async def _note(self, tenant: str, subscription_id: str) -> None:
+        change = {"$inc": {"stamp": 1}, "$push": {"recent": {"$each": [subscription_id], "$slice": -_RECENT}}}
+        await self._database(tenant)["meta"].update_one(_META, change, upsert=True)
+
+    async def _meta(self, tenant: str, projection: Mapping[str, int]) -> _Document:
+        try:
+            return await self._database(tenant)["meta"].find_one(_META, projection) or {}
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def _by_id(self, tenant: str, ids: Sequence[str]) -> dict[str, _Document | None]:
+        found: dict[str, _Document | None] = dict.fromkeys(ids)
+        try:
+            async for document in self._collection(tenant).find({"_id": {"$in": ids}}):
+                found[document["_id"]] = _to_subscription(document)
+        except PyMongoError as error:
+            raise translate(error) from error
+        return found
+
+
+def _to_document(subscription: Mapping[str, Any]) -> _Document:
+    document: _Document = {name: orjson.dumps(subscription.get(name)).decode() for name in _TEXTS}
+    return {**document, "createdAt": subscription["createdAt"], "modifiedAt": subscription["modifiedAt"]}
+
+
+def _to_subscription(document: _Document) -> _Document:
+    subscription: _Document = {name: orjson.loads(document[name]) for name in _TEXTS}
+    subscription.update(id=document["_id"], createdAt=document["createdAt"], modifiedAt=document["modifiedAt"])
+    if "tally" in document:
+        subscription["tally"] = document["tally"]
+    return subscription
+
+
+def _counting(tally: Tally) -> _Document:
+    times = {
+        "tally.lastNotification": tally.last_notification,
+        "tally.lastSuccess": tally.last_success,
+        "tally.lastFailure": tally.last_failure,
+    }
+    update: _Document = {
+        "$inc": {"tally.timesSent": tally.times_sent, "tally.timesFailed": tally.times_failed},
+        "$max": {name: at for name, at in times.items() if at is not None},
+    }
+    if tally.status is not None:
+        update["$set"] = {"tally.status": tally.status}
+    return update
+
+
+def _gone(subscription_id: str) -> ResourceNotFound:
+    return ResourceNotFound(f"There is no subscription {subscription_id} in this tenant.")

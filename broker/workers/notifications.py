@@ -1,0 +1,227 @@
+"""The notification side of the commit path: matching in memory, delivery in lanes (clause 5.8.6)."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import structlog
+
+from broker.core.model.change import Change
+from broker.core.model.errors import NgsiLdError
+from broker.core.model.instant import Instant
+from broker.core.subscribe.match import concerns, matching
+from broker.core.subscribe.message import Message
+from broker.core.subscribe.subscription import Subscription
+from broker.operations.notify import DeliveryError, Sink, SubscriptionRecords, Timer
+from broker.operations.ports import Clock, ContextLoader, Outbox, OutboxEntry
+from broker.workers.board import Board
+from broker.workers.lane import SUSPECTS_AT_ONCE, Courier, Lane
+from broker.workers.tallies import Tallies
+
+_log = structlog.get_logger("eclor.notifications")
+
+GIVE_UP_AFTER = 3_600.0
+"""Seconds for which a receiver may be away without losing a notification."""
+_UPKEEP = 3.0
+"""Seconds between two looks at what other processes did and at lanes that can be forgotten."""
+
+
+class SystemTimer:
+    """The time of the machine and of the running loop."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Come back after that long."""
+        await asyncio.sleep(seconds)
+
+
+class Notifications:
+    """Notifier for all tenants of this process.
+
+    `sinks` has one for each URI scheme (`http`, `https`, `mqtt`, `mqtts`). `start` before use, `close` after it.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: SubscriptionRecords,
+        outbox: Outbox,
+        loader: ContextLoader,
+        clock: Clock,
+        sinks: Mapping[str, Sink],
+        timer: Timer | None = None,
+        give_up_after: float = GIVE_UP_AFTER,
+    ) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._loader = loader
+        self._clock = clock
+        self._sinks = sinks
+        self._tallies = Tallies(store)
+        self._courier = Courier(
+            outbox=outbox,
+            sinks=sinks,
+            clock=clock,
+            timer=timer or SystemTimer(),
+            tallies=self._tallies,
+            find=self.find,
+            give_up_after=give_up_after,
+            suspects=asyncio.Semaphore(SUSPECTS_AT_ONCE),
+        )
+        self._boards: dict[str, Board] = {}
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._resting: dict[tuple[str, str], Lane] = {}
+        self._upkeep: asyncio.Task[None] | None = None
+
+    async def start(self, tenants: Iterable[str]) -> None:
+        """Load the subscriptions of these tenants, and deliver what former processes left undelivered."""
+        for tenant in tenants:
+            await self.refresh(tenant)
+        self._upkeep = asyncio.create_task(self._keep_up())
+        await self.adopt()
+
+    async def adopt(self) -> None:
+        """Take over the undelivered notifications of processes that are gone."""
+        entries = await self._outbox.adopt_abandoned()
+        for tenant in {entry.tenant for entry in entries} - self._boards.keys():
+            await self.refresh(tenant)
+        self.dispatch(entries)
+
+    async def close(self) -> None:
+        """Stop sending; what is not delivered stays in the outbox. Counts are written."""
+        if self._upkeep is not None:
+            self._upkeep.cancel()
+        await asyncio.gather(*(lane.close() for lane in list(self._lanes.values())))
+        await self._tallies.close()
+        await asyncio.gather(*(sink.close() for sink in set(self._sinks.values())))
+
+    def match(self, tenant: str, changes: Sequence[Change]) -> list[tuple[str, ...]]:
+        """For each change, the ids of the subscriptions that it concerns."""
+        board = self._boards.get(tenant)
+        if board is None or not len(board.index):
+            return [()] * len(changes)
+        now = self._clock.now()
+        return [self._matching(board, change, now) for change in changes]
+
+    async def refresh(self, tenant: str) -> bool:
+        """See what other broker processes did to the subscriptions; whether anything differed."""
+        board = self._boards.get(tenant)
+        if board is None:
+            board = self._boards[tenant] = Board(tenant, self._store, self._loader)
+        try:
+            differed = await board.refresh()
+        except NgsiLdError as error:
+            _log.warning("subscriptions can't be read", tenant=tenant, reason=error.detail)
+            return False
+        self._changed(tenant, differed)
+        return bool(differed)
+
+    def dispatch(self, entries: Sequence[OutboxEntry]) -> None:
+        """Take over entries that are durably in the outbox, and see that they are delivered."""
+        for entry in entries:
+            for subscription_id in entry.subscriptions:
+                self._lane(entry.tenant, subscription_id).offer(entry)
+
+    def subscribed(self, tenant: str, subscription: Subscription) -> None:
+        """A subscription was created or updated by this process: the next `match` knows it."""
+        self._board(tenant).put(subscription)
+        self._changed(tenant, {subscription.id})
+
+    def unsubscribed(self, tenant: str, subscription_id: str) -> None:
+        """A subscription was deleted by this process: nothing more is matched or sent for it."""
+        self._board(tenant).remove(subscription_id)
+        self._changed(tenant, {subscription_id})
+
+    async def counted(self, tenant: str) -> None:
+        """Return once the store has all counts of notifications so far of this process."""
+        await self._tallies.written(tenant)
+
+    def find(self, tenant: str, subscription_id: str) -> Subscription | None:
+        """A subscription as it is now, or None."""
+        board = self._boards.get(tenant)
+        return None if board is None else board.index.get(subscription_id)
+
+    def periodic(self) -> Iterator[tuple[str, Subscription]]:
+        """The subscriptions with a timeInterval, with their tenants."""
+        for tenant, board in self._boards.items():
+            for subscription in board.index.periodic():
+                yield tenant, subscription
+
+    async def send_once(self, tenant: str, subscription: Subscription, messages: Sequence[Message]) -> None:
+        """Send without retrying, and count: the next periodic notification tells more than this one."""
+        sink = self._sinks[subscription.endpoint.uri.partition(":")[0].lower()]
+        for message in messages:
+            self._tallies.of(tenant, subscription.id).sent(self._clock.now())
+            try:
+                await sink.send(subscription.endpoint, message)
+            except DeliveryError as error:
+                self._tallies.of(tenant, subscription.id).failed(self._clock.now())
+                _log.warning(
+                    "periodic notification failed", tenant=tenant, subscription=subscription.id, reason=str(error)
+                )
+                return
+            self._tallies.of(tenant, subscription.id).succeeded(self._clock.now())
+
+    def _matching(self, board: Board, change: Change, now: Instant) -> tuple[str, ...]:
+        try:
+            return matching(board.index, change, now)
+        except Exception:
+            # A subscription that trips over an entity must fail neither the write nor the other subscriptions.
+            return tuple(each.id for each in board.index.candidates(change).values() if _concerns(each, change, now))
+
+    def _board(self, tenant: str) -> Board:
+        board = self._boards.get(tenant)
+        if board is None:
+            board = self._boards[tenant] = Board(tenant, self._store, self._loader)
+        return board
+
+    def _lane(self, tenant: str, subscription_id: str) -> Lane:
+        key = (tenant, subscription_id)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(tenant, subscription_id, self._courier, self._rest)
+        return lane
+
+    def _rest(self, lane: Lane) -> None:
+        """Forget a lane that has nothing to do, at once or when its throttling has ended."""
+        key = (lane.tenant, lane.subscription_id)
+        if lane.is_resting:
+            self._lanes.pop(key, None)
+        else:
+            self._resting[key] = lane
+
+    def _changed(self, tenant: str, subscription_ids: Iterable[str]) -> None:
+        for subscription_id in subscription_ids:
+            lane = self._lanes.get((tenant, subscription_id))
+            if lane is None:
+                continue
+            if self.find(tenant, subscription_id) is None:
+                lane.drop()
+            else:
+                lane.look_again()
+
+    async def _keep_up(self) -> None:
+        while True:
+            await asyncio.sleep(_UPKEEP)
+            for key, lane in list(self._resting.items()):
+                if lane.is_resting:
+                    del self._resting[key]
+                    if self._lanes.get(key) is lane:
+                        del self._lanes[key]
+            for tenant, board in list(self._boards.items()):
+                await self.refresh(tenant)
+                try:
+                    self._changed(tenant, await board.retry_unread())
+                except NgsiLdError as error:
+                    _log.warning("subscriptions can't be read", tenant=tenant, reason=error.detail)
+
+
+def _concerns(subscription: Subscription, change: Change, now: Instant) -> bool:
+    try:
+        return concerns(subscription, change, now)
+    except Exception:
+        _log.exception("subscription can't be matched", subscription=subscription.id)
+        return False
