@@ -6,6 +6,8 @@ from typing import Any
 
 from broker.core.model.errors import AlreadyExists, ResourceNotFound
 from broker.core.model.instant import Instant
+from broker.core.model.subscription import Tally
+from broker.operations.notify import SubscriptionChanges
 
 
 class MemoryTenants:
@@ -33,6 +35,7 @@ class MemorySubscriptions:
     def __init__(self) -> None:
         self._tenants: dict[str, dict[str, dict[str, Any]]] = {}
         self._stamps: dict[str, int] = {}
+        self._claims: dict[tuple[str, str], Instant] = {}
 
     async def create(self, tenant: str, subscription: Mapping[str, Any]) -> None:
         """Store a new one; AlreadyExists if its id is taken."""
@@ -64,6 +67,27 @@ class MemorySubscriptions:
         """Grows with every create, replace and delete."""
         return self._stamps.get(tenant, 0)
 
+    async def changes(self, tenant: str, since: int) -> SubscriptionChanges:
+        """What happened after the stamp `since`: told only as "read all again"."""
+        stamp = await self.stamp(tenant)
+        return SubscriptionChanges(stamp, {} if stamp == since else None)
+
+    async def count(self, tenant: str, tallies: Mapping[str, Tally]) -> None:
+        """Add what is tallied; unknown ids are passed over."""
+        subscriptions = self._of(tenant)
+        for subscription_id, tally in tallies.items():
+            if subscription_id in subscriptions:
+                stored = subscriptions[subscription_id]
+                stored["tally"] = _counted(stored.get("tally", {}), tally)
+
+    async def claim(self, tenant: str, subscription_id: str, now: Instant, until: Instant) -> bool:
+        """Whether it was free at `now`; if so it is taken until `until`."""
+        key = (tenant, subscription_id)
+        if subscription_id not in self._of(tenant) or self._claims.get(key, now) > now:
+            return False
+        self._claims[key] = until
+        return True
+
     def _of(self, tenant: str) -> dict[str, dict[str, Any]]:
         return self._tenants.setdefault(tenant, {})
 
@@ -72,7 +96,9 @@ class MemorySubscriptions:
             raise ResourceNotFound(f"There is no subscription {subscription_id} in this tenant.")
 
     def _keep(self, tenant: str, subscription: Mapping[str, Any]) -> None:
-        self._of(tenant)[subscription["id"]] = deepcopy(dict(subscription))
+        former = self._of(tenant).get(subscription["id"], {})
+        kept = {"tally": former["tally"]} if "tally" in former else {}
+        self._of(tenant)[subscription["id"]] = {**deepcopy(dict(subscription)), **kept}
         self._advance(tenant)
 
     def _advance(self, tenant: str) -> None:
@@ -108,3 +134,18 @@ class MemoryContexts:
         if entry is not None:
             entry["hits"] = entry.get("hits", 0) + hits
             entry["lastUsage"] = at
+
+
+def _counted(stored: Mapping[str, Any], tally: Tally) -> dict[str, Any]:
+    newer = {
+        "lastNotification": tally.last_notification,
+        "lastSuccess": tally.last_success,
+        "lastFailure": tally.last_failure,
+        "status": tally.status,
+    }
+    return {
+        **stored,
+        "timesSent": stored.get("timesSent", 0) + tally.times_sent,
+        "timesFailed": stored.get("timesFailed", 0) + tally.times_failed,
+        **{name: value for name, value in newer.items() if value is not None},
+    }
