@@ -48,17 +48,20 @@ def build(
     """
     metrics = Metrics()
     rest = application(health=health, public_url=public_url, metrics=metrics)
-    return Gateway(ports, rest, metrics, CrossOrigin(origins), max_body)
+    return Gateway(ports, rest, metrics, CrossOrigin(origins), public_url, max_body)
 
 
 class Gateway:
     """The ASGI callable: the API here, everything else in `rest`."""
 
-    def __init__(self, ports: Ports, rest: Asgi, metrics: Metrics, cross_origin: CrossOrigin, max_body: int) -> None:
+    def __init__(
+        self, ports: Ports, rest: Asgi, metrics: Metrics, cross_origin: CrossOrigin, public_url: str, max_body: int
+    ) -> None:
         self._ports = ports
         self._rest = rest
         self._metrics = metrics
         self._cross_origin = cross_origin
+        self._public_url = public_url
         self._max_body = max_body
         self._router = Router(ROUTES)
 
@@ -89,6 +92,7 @@ class Gateway:
                 if method in _WITH_BODY:
                     request.body = await self._body(headers, receive)
                 request.tenant = tenant_of(headers)
+                request.public_url = self._public_url
                 if request.query_string:
                     target.check(request)
                 response = await target.handler(self._ports, request)
@@ -110,8 +114,8 @@ class Gateway:
 
     def _other_method(self, method: str, match: Match, headers: Mapping[bytes, bytes]) -> Response:
         if method == "OPTIONS":
-            return self._cross_origin.options(match.targets, headers.get(b"origin"))
-        allowed = allowed_methods(match.targets)
+            return self._cross_origin.options(match.methods, headers.get(b"origin"))
+        allowed = allowed_methods(match.methods)
         error = OperationNotSupported(f"{method} is not possible here; {allowed.decode()} are.")
         raise Refusal(405, error, ((ALLOW, allowed),))
 

@@ -41,9 +41,12 @@ CONTENT_LENGTH = b"content-length"
 
 
 class Request:
-    """One request: `headers` by lower-case name, `path` holds the decoded variables of the route's path."""
+    """One request: `headers` by lower-case name, `path` holds the decoded variables of the route's path.
 
-    __slots__ = ("_parameters", "body", "headers", "method", "path", "query_string", "tenant")
+    `public_url`: where clients reach the broker, such as `http://host:1026`.
+    """
+
+    __slots__ = ("_parameters", "body", "headers", "method", "path", "public_url", "query_string", "tenant")
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Request:
         self.path = path
         self.body = body
         self.tenant = ""
+        self.public_url = ""
         self._parameters: dict[str, str] | None = None
 
     def header(self, name: bytes) -> str | None:

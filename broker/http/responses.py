@@ -39,19 +39,24 @@ def created(collection: str, identifier: str) -> Response:
     return Response(201, [(LOCATION, location.encode()), *_NOTHING])
 
 
-def plain_json(status: int, document: Any) -> Response:
-    """JSON that needs no @context, having only full names: batch results, multi-status."""
+def plain_json(status: int, document: Any, media_type: str = JSON) -> Response:
+    """JSON that needs no @context, having only full names: batch results, multi-status, @contexts themselves."""
     body = orjson.dumps(document)
-    return Response(status, [_TYPES[JSON], (CONTENT_LENGTH, b"%d" % len(body))], body)
+    return Response(status, [_TYPES[media_type], (CONTENT_LENGTH, b"%d" % len(body))], body)
 
 
 def with_context(
-    request: Request, context: ActiveContext, document: Any, media_type: str, extra: list[Header] | None = None
+    request: Request,
+    context: ActiveContext,
+    document: Any,
+    media_type: str,
+    extra: list[Header] | None = None,
+    link: str | None = None,
 ) -> Response:
     """200 with compacted JSON and its @context: in a Link header (JSON) or in each element (JSON-LD).
 
     `document` is an object or a list of objects. GeoJSON has the @context inside unless the client prefers
-    `body=json`.
+    `body=json`. `link` is the @context's URL where it has none of its own.
     """
     headers: list[Header] = [_TYPES[media_type]]
     if media_type == JSON or (media_type == GEO_JSON and prefers(request, "body=json")):
@@ -67,9 +72,14 @@ def with_context(
     return Response(200, headers, body)
 
 
-def link_to(context: ActiveContext) -> bytes:
+def names_context_outside(request: Request, media_type: str) -> bool:
+    """Whether an answer of that type names its @context in a Link header instead of holding it."""
+    return media_type == JSON or (media_type == GEO_JSON and prefers(request, "body=json"))
+
+
+def link_to(url: str | None) -> bytes:
     """The Link header's value that names an @context by its URL."""
-    return f'<{context.link}>; rel="{CONTEXT_RELATION}"; type="application/ld+json"'.encode()
+    return f'<{url}>; rel="{CONTEXT_RELATION}"; type="application/ld+json"'.encode()
 
 
 def prefers(request: Request, preference: str) -> bool:

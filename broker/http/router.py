@@ -50,6 +50,11 @@ class Match:
     targets: dict[str, Target]
     variables: tuple[str, ...]
 
+    @property
+    def methods(self) -> list[str]:
+        """What the resource offers; not what exists only to refuse helpfully."""
+        return [method for method, target in self.targets.items() if target.route.is_described]
+
 
 class Router:
     """Finds routes. Paths lead to the same place with and without a slash at the end."""

@@ -7,6 +7,7 @@ from broker.http.routes import (
     entity_attributes,
     entity_operations,
     entity_queries,
+    jsonld_contexts,
     subscriptions,
 )
 
@@ -17,4 +18,5 @@ ROUTES: tuple[Route, ...] = (
     *entity_operations.ROUTES,
     *discovery.ROUTES,
     *subscriptions.ROUTES,
+    *jsonld_contexts.ROUTES,
 )

@@ -27,10 +27,11 @@ from broker.http.parameters import (
     TYPE,
     options,
 )
-from broker.http.responses import ROOT, with_context
+from broker.http.responses import ROOT, names_context_outside, with_context
 from broker.http.route import Answer, Route
 from broker.http.routes.entity_attributes import entity_id_of
 from broker.http.selection import parameters_of, read_selection, read_types, selectors_of
+from broker.operations.contexts import PATH, host_implicitly
 from broker.operations.ports import Ports
 from broker.operations.query import query_entities, retrieve_entity
 
@@ -91,7 +92,10 @@ async def _answer(
     )
     document = await display.many(ports, request.tenant, page.entities, context)
     extra = paging.headers(request, ROOT + path, media_type, page.more, page.total)
-    return with_context(request, context, document, media_type, extra)
+    link = None
+    if context.link is None and names_context_outside(request, media_type):
+        link = request.public_url + PATH + await host_implicitly(ports, context.reference)
+    return with_context(request, context, document, media_type, extra, link)
 
 
 _FOUND = (Answer(200, "A page of the entities found.", "Entity[]", ("Link", "NGSILD-Results-Count"), spatial=True),)
