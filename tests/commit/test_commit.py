@@ -59,7 +59,8 @@ class Brokers:
     async def start(self, endings: tuple[str, ...] = ()) -> Broker:
         databases = Databases(self._client)
         presence, listener = Presence(databases), Listener(endings)
-        outbox = MongoOutbox(databases, presence.token)
+        tenants = MongoTenants(databases)
+        outbox = MongoOutbox(databases, presence, tenants)
         entities = MongoEntities(
             databases,
             outbox=outbox,
@@ -68,7 +69,7 @@ class Brokers:
             clock=SystemClock(),
             write_concern=await databases.write_concern(),
         )
-        await MongoTenants(databases).ensure("")
+        await tenants.ensure("")
         broker = Broker(entities, outbox, presence, listener, databases)
         self.started.append(broker)
         for each in self.started:
@@ -236,8 +237,9 @@ async def test_what_a_dead_process_did_not_deliver_is_adopted_whole_and_once(bro
     await dead.entities.write("", creating(entity("urn:a", {"$odd": 1})))
     await dead.entities.write("", setting("urn:a", 5))
     first, second = await brokers.start(), await brokers.start()
-    living = {first.presence.token, second.presence.token}
-    adopted = await first.outbox.adopt("", living) + await second.outbox.adopt("", living)
+    for each in (first, second):
+        each.presence.living = {first.presence.token, second.presence.token}
+    adopted = await first.outbox.adopt_abandoned() + await second.outbox.adopt_abandoned()
     assert [each.change.entity.attributes[NAME][0]["value"] for each in adopted] == [{"$odd": 1}, 5]
     assert adopted[1].change.previous[NAME][0]["value"] == {"$odd": 1}
     assert adopted[1].change.attributes == {NAME: Trigger.ATTRIBUTE_UPDATED}

@@ -10,9 +10,13 @@ from typing import Any, TypeAlias
 
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import PyMongoError
 
 Database: TypeAlias = AsyncDatabase[dict[str, Any]]
 Client: TypeAlias = AsyncMongoClient[dict[str, Any]]
+
+DatabaseError: TypeAlias = PyMongoError
+"""What the driver raises, for those above that may not know the driver."""
 
 MAIN = "eclor"
 _PLAIN = re.compile(r"[a-z0-9_]{1,50}")

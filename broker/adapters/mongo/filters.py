@@ -104,7 +104,8 @@ def _types(selection: TypeSelection) -> Filter:
     single = [types[0] for types in selection.alternatives if len(types) == 1]
     several = [{"types": {"$all": list(types)}} for types in selection.alternatives if len(types) > 1]
     if single:
-        several.append({"types": single[0] if len(single) == 1 else {"$in": single}})
+        wanted: Any = single[0] if len(single) == 1 else {"$in": single}
+        several.append({"types": wanted})
     return _any_of(several)
 
 

@@ -68,10 +68,10 @@ async def _decided(collection: Collection, filter_: dict[str, Any], page: PageRe
         documents = await cursor.to_list()
     more = len(documents) > page.limit
     total: int | None = None
-    if page.count:
-        complete = not more and page.limit and (documents or not page.offset)
-        counted = complete or await collection.count_documents(filter_, maxTimeMS=_TIME_MS)
-        total = page.offset + len(documents) if complete else int(counted)
+    if page.count and not more and page.limit and (documents or not page.offset):
+        total = page.offset + len(documents)
+    elif page.count:
+        total = await collection.count_documents(filter_, maxTimeMS=_TIME_MS)
     return EntityPage([to_entity(document) for document in documents[: page.limit]], total, more)
 
 

@@ -14,10 +14,14 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from broker.adapters.mongo.client import Databases
 from broker.adapters.mongo.documents import to_document, to_entity
 from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.presence import Presence
+from broker.adapters.mongo.tenants import MongoTenants
 from broker.core.model.change import Change, Trigger
 from broker.core.model.entity import Entity
 from broker.operations.ports import OutboxEntry
 
+_ADOPTED_AT_ONCE = 1_000
+"""Groups taken over in one go from a process that is gone; the rest follows with the next look."""
 _FLUSH_AFTER = 0.2
 """Seconds that settled entries wait for company before they are written back."""
 
@@ -25,9 +29,11 @@ _FLUSH_AFTER = 0.2
 class MongoOutbox:
     """Outbox on collection `outbox` of each tenant's database."""
 
-    def __init__(self, databases: Databases, owner: str) -> None:
+    def __init__(self, databases: Databases, presence: Presence, tenants: MongoTenants) -> None:
         self._databases = databases
-        self._owner = owner
+        self._presence = presence
+        self._tenants = tenants
+        self._owner = presence.token
         self._counter = 0
         self._open: dict[str, _Group] = {}
         self._done: defaultdict[str, list[str]] = defaultdict(list)
@@ -80,18 +86,12 @@ class MongoOutbox:
             raise translate(error) from error
         return found[:limit]
 
-    async def adopt(self, tenant: str, living: set[str]) -> list[OutboxEntry]:
-        """Take over what processes outside `living` left in a tenant, in order of commit."""
-        collection = self._databases(tenant)["outbox"]
+    async def adopt_abandoned(self) -> list[OutboxEntry]:
+        """Take over what processes that are gone left in any tenant, in order of commit."""
         adopted: list[OutboxEntry] = []
         try:
-            for document in await collection.find({"owner": {"$nin": sorted(living)}}).sort("_id", 1).to_list():
-                mine = {"$set": {"owner": self._owner}}
-                result = await collection.update_one({"_id": document["_id"], "owner": document["owner"]}, mine)
-                if result.modified_count:
-                    entries = _entries(tenant, document)
-                    self._open[document["_id"]] = _Group(tenant, entries)
-                    adopted += entries
+            for tenant in await self._tenants.all():
+                adopted += await self._adopt(tenant, sorted(self._presence.living))
         except PyMongoError as error:
             raise translate(error) from error
         return adopted
@@ -101,6 +101,18 @@ class MongoOutbox:
         if self._flush is not None:
             self._flush.cancel()
         await self._remove_done()
+
+    async def _adopt(self, tenant: str, living: list[str]) -> list[OutboxEntry]:
+        collection = self._databases(tenant)["outbox"]
+        adopted: list[OutboxEntry] = []
+        async for document in collection.find({"owner": {"$nin": living}}).sort("_id", 1).limit(_ADOPTED_AT_ONCE):
+            mine = {"$set": {"owner": self._owner}}
+            result = await collection.update_one({"_id": document["_id"], "owner": document["owner"]}, mine)
+            if result.modified_count:
+                entries = _entries(tenant, document)
+                self._open[document["_id"]] = _Group(tenant, entries)
+                adopted += entries
+        return adopted
 
     def _still_open(self, tenant: str, document: dict[str, Any], subscription_id: str) -> list[OutboxEntry]:
         group = self._open.get(document["_id"])

@@ -1,0 +1,216 @@
+"""The composition root: builds the adapters, puts them behind the ports, and serves.
+
+The only place that knows which adapter stands behind which port.
+"""
+
+import asyncio
+import gc
+import logging
+import socket
+import sys
+import time
+from typing import Any
+
+import structlog
+import uvicorn
+
+from broker.adapters.clock import SystemClock
+from broker.adapters.contexts.fetch import Fetcher
+from broker.adapters.contexts.library import Library
+from broker.adapters.contexts.loader import Loader
+from broker.adapters.delivery.http import HttpSink
+from broker.adapters.delivery.mqtt import MqttSink
+from broker.adapters.mongo.client import DatabaseError, Databases, connect
+from broker.adapters.mongo.contexts import MongoContexts
+from broker.adapters.mongo.entities import MongoEntities
+from broker.adapters.mongo.outbox import MongoOutbox
+from broker.adapters.mongo.presence import Presence
+from broker.adapters.mongo.subscriptions import MongoSubscriptions
+from broker.adapters.mongo.tenants import MongoTenants
+from broker.http import gateway
+from broker.operations.ports import Ports
+from broker.settings import Settings
+from broker.workers.adoption import adopt
+from broker.workers.expiry import expire
+from broker.workers.intervals import Intervals
+from broker.workers.notifications import Notifications
+from schemas import read_context
+
+_log = structlog.get_logger("eclor.broker")
+
+_CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
+
+
+class App:
+    """One broker process: its adapters, its workers, and the ASGI callable that serves it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._databases = Databases(connect(settings.mongo_url))
+        self._clock = SystemClock()
+        self._presence = Presence(self._databases)
+        self._tenants = MongoTenants(self._databases)
+        self._outbox = MongoOutbox(self._databases, self._presence, self._tenants)
+        self._workers: list[asyncio.Task[None]] = []
+
+    async def start(self) -> gateway.Asgi:
+        """Wait for MongoDB, take up what a former process left, and return what answers requests."""
+        settings = self._settings
+        write_concern = await self._wait_for_mongo()
+        await self._tenants.ensure("")
+        await self._presence.start()
+        contexts = MongoContexts(self._databases.main["contexts"])
+        own = (settings.public_url, f"http://127.0.0.1:{settings.port}", f"http://localhost:{settings.port}")
+        self._library = Library(contexts, self._clock, Fetcher(), read_context, own)
+        loader = Loader(self._library, _CORE)
+        subscriptions = MongoSubscriptions(self._databases)
+        http, mqtt = HttpSink(), MqttSink()
+        self._notifications = Notifications(
+            store=subscriptions,
+            outbox=self._outbox,
+            loader=loader,
+            clock=self._clock,
+            sinks={"http": http, "https": http, "mqtt": mqtt, "mqtts": mqtt},
+            give_up_after=settings.retry_for,
+        )
+        self._entities = MongoEntities(
+            self._databases,
+            outbox=self._outbox,
+            notifier=self._notifications,
+            presence=self._presence,
+            clock=self._clock,
+            write_concern=write_concern,
+        )
+        ports = Ports(
+            entities=self._entities,
+            tenants=self._tenants,
+            subscriptions=subscriptions,
+            contexts=contexts,
+            loader=loader,
+            clock=self._clock,
+            notifier=self._notifications,
+        )
+        await self._notifications.start(await self._tenants.all())
+        intervals = Intervals(self._notifications, self._entities, subscriptions, self._clock)
+        self._workers = [
+            asyncio.create_task(work) for work in (expire(ports), intervals.run(), adopt(self._notifications.adopt))
+        ]
+        return gateway.build(ports, health=self._health, public_url=settings.public_url, max_body=settings.max_body)
+
+    async def stop(self) -> None:
+        """End the workers; what is not delivered stays in the outbox for the next process."""
+        for worker in self._workers:
+            worker.cancel()
+        await self._notifications.close()
+        await self._entities.close()
+        await self._outbox.close()
+        await self._library.close()
+        await self._presence.stop()
+        await self._databases.client.close()
+
+    async def _wait_for_mongo(self) -> dict[str, Any]:
+        deadline = time.monotonic() + self._settings.wait_for_mongo
+        while True:
+            try:
+                concern = await self._databases.write_concern()
+                _log.info("database reached", version=await self._databases.version())
+            except DatabaseError as error:
+                if time.monotonic() > deadline:
+                    raise
+                _log.warning("waiting for the database", reason=type(error).__name__)
+                await asyncio.sleep(0.5)
+            else:
+                return concern
+
+    async def _health(self) -> dict[str, Any]:
+        """The state of what the broker depends on."""
+        try:
+            async with asyncio.timeout(2):
+                mongodb = {"status": "ok", "version": await self._databases.version()}
+        except (DatabaseError, TimeoutError) as error:
+            mongodb = {"status": "unreachable", "reason": type(error).__name__}
+        others = len(self._presence.living) - 1
+        return {"status": mongodb["status"], "alias": self._settings.alias, "mongodb": mongodb, "otherBrokers": others}
+
+
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status."""
+    _configure_logs(settings.log_level)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_serve(settings))
+    except DatabaseError as error:
+        _log.error("no database", reason=str(error)[:300], remedy="Start MongoDB, or name it with --mongo-url.")
+        return 3
+
+
+async def _serve(settings: Settings) -> int:
+    app = App(settings)
+    asgi = await app.start()
+    # Half a million objects of contexts and libraries live for ever: let the collector pass over them.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    config = uvicorn.Config(
+        asgi,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+        backlog=2048,
+    )
+    server = uvicorn.Server(config)
+    listening = _listen(settings)
+    _log.info("serving", url=settings.public_url, host=settings.host, port=settings.port)
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        await app.stop()
+    return 0
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if settings.reuse_port:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listening.bind((settings.host, settings.port))
+    listening.setblocking(False)
+    return listening
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop  # noqa: PLC0415  # there is none for Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _configure_logs(level: str) -> None:
+    """One JSON object a line on standard error; libraries' warnings in the same form."""
+    number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    stamps = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    shared: list[Any] = [structlog.stdlib.add_log_level, stamps]
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING))
