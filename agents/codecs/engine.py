@@ -1,0 +1,120 @@
+"""Runs JavaScript codecs (LoRa Alliance TS013) in QuickJS contexts, each bounded in time and memory.
+
+Belongs into the worker process: a flaw in the engine must not reach a process that holds connections.
+"""
+
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import _quickjs
+import orjson
+
+TIME_LIMIT = 0.25
+"""Seconds of CPU a call may take; the codecs here need some twenty microseconds."""
+MEMORY_LIMIT = 64 * 1024 * 1024
+"""Bytes a codec's heap may hold."""
+CONTEXTS = 128
+"""Contexts kept ready (0.2 MB each); the least recently used goes first and comes back when needed."""
+RESULT_LIMIT = 65_536
+"""Characters of JSON a call may return: a LoRaWAN frame has at most 242 bytes to tell of."""
+PENALTY = 60.0
+"""Seconds a codec that exhausted its time or memory is refused, so that it cannot eat the time of others."""
+
+_SHIM = (Path(__file__).parent / "shim.js").read_text(encoding="utf-8")
+
+
+class CodecRefusal(Exception):  # noqa: N818  named after what happened
+    """A codec did not decode; the text says why."""
+
+
+class Engine:
+    """The codecs of a worker by identifier."""
+
+    def __init__(self, *, time_limit: float = TIME_LIMIT, memory_limit: int = MEMORY_LIMIT) -> None:
+        self._time_limit = time_limit
+        self._memory_limit = memory_limit
+        self._sources: dict[str, str] = {}
+        self._functions: OrderedDict[str, Callable[[str], Any]] = OrderedDict()
+        self._refused_until: dict[str, float] = {}
+
+    def load(self, codec: str, source: str) -> None:
+        """Register or replace a codec's source; it is compiled at its first call."""
+        self._sources[codec] = source
+        self._functions.pop(codec, None)
+        self._refused_until.pop(codec, None)
+
+    def decode(self, codec: str, argument: str) -> dict[str, Any]:
+        """Call a codec with `{"bytes", "fPort", "recvTime" (ms), "variables"}` as JSON text.
+
+        Returns:
+            `{"data": {…}, "warnings": […]}`
+
+        Raises:
+            CodecRefusal: The codec reported errors, threw, gave no object, or used up its time or memory.
+        """
+        if self._refused_until.get(codec, 0.0) > time.monotonic():
+            raise CodecRefusal(f"the codec used up its time or memory less than {PENALTY:.0f} s ago and rests")
+        try:
+            text = self._function(codec)(argument)
+        except _quickjs.StackOverflow:
+            raise CodecRefusal("the codec recurses without end") from None
+        except _quickjs.JSException as problem:
+            raise self._refusal(codec, str(problem)) from None
+        return _outcome(text)
+
+    def _function(self, codec: str) -> Callable[[str], Any]:
+        known = self._functions.get(codec)
+        if known is not None:
+            self._functions.move_to_end(codec)
+            return known
+        source = self._sources.get(codec)
+        if source is None:
+            raise CodecRefusal("the codec is not loaded")
+        context = _quickjs.Context()
+        context.set_memory_limit(self._memory_limit)
+        context.set_time_limit(self._time_limit)
+        context.eval(source)
+        function: Callable[[str], Any] = context.eval(_SHIM)
+        self._functions[codec] = function
+        if len(self._functions) > CONTEXTS:
+            self._functions.popitem(last=False)
+        return function
+
+    def _refusal(self, codec: str, problem: str) -> CodecRefusal:
+        first = problem.strip().splitlines()[0] if problem.strip() else "the codec failed"
+        # The engine says `interrupted` when time is up; without memory it may have none left to say even that.
+        if "interrupted" in first or "out of memory" in first or first == "null":
+            self._functions.pop(codec, None)
+            self._refused_until[codec] = time.monotonic() + PENALTY
+            first = f"{first}: the codec may use {self._time_limit * 1000:.0f} ms and {self._memory_limit >> 20} MB"
+        return CodecRefusal(first[:500])
+
+
+def _outcome(text: Any) -> dict[str, Any]:
+    if not isinstance(text, str):
+        raise CodecRefusal("the codec returned nothing")
+    if len(text) > RESULT_LIMIT:
+        raise CodecRefusal(f"the codec returned more than {RESULT_LIMIT} characters")
+    outcome = _parsed(text)
+    if not isinstance(outcome, dict):
+        raise CodecRefusal("the codec returned no object")
+    errors = outcome.get("errors")
+    if errors:
+        raise CodecRefusal("; ".join(map(str, errors if isinstance(errors, list) else [errors]))[:500])
+    data = outcome.get("data")
+    if not isinstance(data, dict):
+        raise CodecRefusal("the codec returned no data object")
+    warnings = outcome.get("warnings")
+    return {"data": data, "warnings": warnings if isinstance(warnings, list) else []}
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # Half a surrogate pair: JavaScript can hold one, JSON readers differ about it.
+        return json.loads(text.encode("utf-8", "replace"))

@@ -1,0 +1,164 @@
+"""The codecs' side door: calls go to the worker process, many per round trip, and a broken worker is replaced."""
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from agents.core.errors import UndecodablePayload
+from agents.core.model import Instant
+
+CALLS_PER_FRAME = 128
+"""Bounds how long one round trip holds the others up."""
+STUCK_AFTER = 5.0
+"""Seconds after which a worker that does not answer is killed; the engine's own limit is a twentieth of it."""
+_FRAME_LIMIT = 64 * 1024 * 1024
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class CodecCall:
+    """One payload for one codec."""
+
+    codec: str
+    """Identifier under which the sandbox knows the source."""
+    payload: bytes
+    f_port: int
+    time: Instant
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def argument(self) -> str:
+        """The call's argument as JSON text; `recvTime` in milliseconds."""
+        return orjson.dumps(
+            {
+                "bytes": list(self.payload),
+                "fPort": self.f_port,
+                "recvTime": self.time / 1000,
+                "variables": dict(self.variables),
+            }
+        ).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a codec made of a payload."""
+
+    data: dict[str, Any]
+    warnings: list[str]
+
+
+class _WorkerLostError(Exception):
+    """The worker died or did not answer."""
+
+
+class CodecSandbox:
+    """A worker process started at the first call and replaced whenever it dies or hangs."""
+
+    def __init__(self, sources: Mapping[str, str], *, stuck_after: float = STUCK_AFTER) -> None:
+        self._sources = dict(sources)
+        self._stuck_after = stuck_after
+        self._process: asyncio.subprocess.Process | None = None
+        self._loaded: set[str] = set()
+        self._turn = asyncio.Lock()
+        self.restarts = 0
+
+    @property
+    def worker_pid(self) -> int | None:
+        """Process id of the worker, `None` while there is none."""
+        return None if self._process is None else self._process.pid
+
+    async def decode(self, calls: Sequence[CodecCall]) -> list[Decoded | UndecodablePayload]:
+        """Decode payloads; each result is the reading or the reason why there is none, in the order of the calls."""
+        results: list[Decoded | UndecodablePayload] = []
+        for at in range(0, len(calls), CALLS_PER_FRAME):
+            async with self._turn:
+                results += await self._decoded(calls[at : at + CALLS_PER_FRAME])
+        return results
+
+    async def close(self) -> None:
+        """End the worker."""
+        async with self._turn:
+            process, self._process = self._process, None
+            if process is not None and process.stdin is not None:
+                process.stdin.close()
+                try:
+                    await asyncio.wait_for(process.wait(), 2)
+                except TimeoutError:
+                    await self._kill(process)
+
+    async def _decoded(self, calls: Sequence[CodecCall]) -> list[Decoded | UndecodablePayload]:
+        try:
+            return [_result(answer) for answer in await self._round_trip(calls)]
+        except _WorkerLostError as lost:
+            if len(calls) == 1:
+                return [UndecodablePayload(f"the codec {calls[0].codec} brought its process down: {lost}")]
+        # One of them did it: alone, each tells.
+        results: list[Decoded | UndecodablePayload] = []
+        for call in calls:
+            results += await self._decoded([call])
+        return results
+
+    async def _round_trip(self, calls: Sequence[CodecCall]) -> list[dict[str, Any]]:
+        process = await self._worker()
+        try:
+            return await asyncio.wait_for(self._exchange(process, calls), self._stuck_after)
+        except (TimeoutError, OSError, asyncio.IncompleteReadError) as problem:
+            await self._discard(process)
+            reason = "no answer in time" if isinstance(problem, TimeoutError) else "it ended"
+            raise _WorkerLostError(reason) from problem
+        except BaseException:
+            # Half an exchange leaves the pipe out of step.
+            await self._discard(process)
+            raise
+
+    async def _exchange(self, process: asyncio.subprocess.Process, calls: Sequence[CodecCall]) -> list[dict[str, Any]]:
+        if process.stdin is None or process.stdout is None:
+            raise _WorkerLostError("its pipes are closed")
+        fresh = {call.codec for call in calls} - self._loaded
+        frame = orjson.dumps(
+            {
+                "load": {codec: self._sources[codec] for codec in fresh if codec in self._sources},
+                "calls": [(call.codec, call.argument) for call in calls],
+            }
+        )
+        process.stdin.write(len(frame).to_bytes(4, "big") + frame)
+        await process.stdin.drain()
+        size = int.from_bytes(await process.stdout.readexactly(4), "big")
+        if size > _FRAME_LIMIT:
+            raise _WorkerLostError("its answer is too long")
+        answers: list[dict[str, Any]] = orjson.loads(await process.stdout.readexactly(size))
+        self._loaded |= fresh
+        return answers
+
+    async def _worker(self) -> asyncio.subprocess.Process:
+        if self._process is None:
+            self._loaded.clear()
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-s", "-E", "-B", "-m", "agents.codecs.worker"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env={},
+                cwd=_ROOT,
+            )
+        return self._process
+
+    async def _discard(self, process: asyncio.subprocess.Process) -> None:
+        self._process = None
+        self.restarts += 1
+        await self._kill(process)
+
+    async def _kill(self, process: asyncio.subprocess.Process) -> None:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def _result(answer: dict[str, Any]) -> Decoded | UndecodablePayload:
+    if "error" in answer:
+        return UndecodablePayload(str(answer["error"]))
+    return Decoded(answer["data"], [str(warning) for warning in answer["warnings"]])

@@ -1,0 +1,51 @@
+"""Why an agent refuses something. Each detail says what was wrong with it."""
+
+
+class AgentError(Exception):
+    """An agent could not do what was asked."""
+
+    reason = "error"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class Rejected(AgentError):  # noqa: N818  named after what happened to the message
+    """A message that cannot become a measure."""
+
+
+class MalformedMessage(Rejected):
+    """Not what its topic or network promises."""
+
+    reason = "malformed"
+
+
+class UnknownDevice(Rejected):
+    """Nobody registered the device that sent it."""
+
+    reason = "unknown-device"
+
+
+class UndecodablePayload(Rejected):
+    """The codec refused the payload, failed, or used too much time or memory."""
+
+    reason = "codec"
+
+
+class UnusableReading(Rejected):
+    """The decoded measures give no attribute of the entity."""
+
+    reason = "no-attribute"
+
+
+class InvalidDescription(AgentError):  # noqa: N818  named after what is wrong
+    """A device or a device model is described wrongly."""
+
+    reason = "description"
+
+
+class BrokerUnavailable(AgentError):  # noqa: N818  named after what is wrong
+    """The context broker did not take a batch for now; it may later."""
+
+    reason = "broker-unavailable"

@@ -1,0 +1,29 @@
+"""Instants of devices and networks: ISO 8601 text on the outside, whole microseconds inside."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from agents.core.model import Instant
+
+_ISO = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def parse_instant(text: object) -> Instant | None:
+    """Read an ISO 8601 date and time; without a zone it is UTC, digits below 1 µs are dropped; else `None`."""
+    match = _ISO.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        return None
+    minutes, seconds, fraction, zone = match.groups()
+    try:
+        moment = datetime.fromisoformat(f"{minutes}:{seconds or '00'}{zone or 'Z'}")
+        return (moment - _EPOCH) // _MICROSECOND + int((fraction or "").ljust(6, "0")[:6])
+    except (ValueError, OverflowError):
+        return None
+
+
+def format_instant(instant: Instant) -> str:
+    """Write an instant as `2026-11-23T20:22:00Z`, with milliseconds where they are not zero."""
+    moment = _EPOCH + timedelta(microseconds=instant)
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds" if moment.microsecond else "seconds") + "Z"

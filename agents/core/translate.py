@@ -1,0 +1,118 @@
+"""From a reading to the entity it updates, in normalized NGSI-LD (5.2.4) with units and times of observation."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agents.core.errors import UnusableReading
+from agents.core.instant import format_instant
+from agents.core.model import AttributeRule, Device, DeviceModel, Reading
+
+_MISSING: Any = object()
+_RESERVED = {"id": "measure_id", "type": "measure_type", "@context": "measure_context"}
+
+
+def translate(reading: Reading, device: Device, model: DeviceModel, *, introduce: bool = False) -> dict[str, Any]:
+    """Make the entity that tells the broker of a reading.
+
+    Args:
+        introduce: Send the static attributes of model and device along.
+
+    Raises:
+        UnusableReading: No rule of the model found its measure.
+    """
+    observed_at = format_instant(reading.time)
+    entity: dict[str, Any] = {"id": device.entity_id, "type": device.entity_type}
+    if introduce:
+        entity.update(model.static)
+        entity.update(device.static)
+    parameters = {**model.parameters, **device.parameters}
+    measured = _measured(reading, model, parameters, observed_at)
+    if not measured:
+        names = ", ".join(list(reading.measures)[:10])
+        raise UnusableReading(f"none of the measures ({names}) belongs to an attribute of {model.id}")
+    entity.update(measured)
+    entity["@context"] = device.context
+    return entity
+
+
+def _measured(
+    reading: Reading, model: DeviceModel, parameters: Mapping[str, float], observed_at: str
+) -> dict[str, dict[str, Any]]:
+    attributes: dict[str, dict[str, Any]] = {}
+    for rule in model.attributes:
+        value = _value(rule, reading.measures, parameters)
+        if value is not _MISSING:
+            attributes[rule.name] = _property(value, observed_at, rule.unit_code)
+    if model.keeps_unmapped:
+        _keep_unmapped(attributes, reading, model, observed_at)
+    if attributes:
+        for rule in model.attributes:
+            if rule.time:
+                attributes[rule.name] = _property({"@type": "DateTime", "@value": observed_at}, observed_at, None)
+    return attributes
+
+
+def _keep_unmapped(
+    attributes: dict[str, dict[str, Any]], reading: Reading, model: DeviceModel, observed_at: str
+) -> None:
+    mapped = {rule.source[0] for rule in model.attributes if rule.source}
+    for name, value in reading.measures.items():
+        if name not in mapped and value is not None:
+            attributes[_RESERVED.get(name, name)] = _property(value, observed_at, None)
+
+
+def _property(value: Any, observed_at: str, unit_code: str | None) -> dict[str, Any]:
+    attribute = {"type": "Property", "value": value, "observedAt": observed_at}
+    if unit_code is not None:
+        attribute["unitCode"] = unit_code
+    return attribute
+
+
+def _value(rule: AttributeRule, measures: Mapping[str, Any], parameters: Mapping[str, float]) -> Any:
+    if rule.fields:
+        found = {name: _at(measures, path) for name, path in rule.fields.items()}
+        value = {name: _shaped(rule, each, parameters) for name, each in found.items() if each is not _MISSING}
+        value = {name: each for name, each in value.items() if each is not _MISSING}
+        return value or _MISSING
+    if rule.time:
+        return _MISSING
+    return _shaped(rule, _at(measures, rule.source), parameters)
+
+
+def _at(measures: Any, path: Sequence[str]) -> Any:
+    for step in path:
+        if not isinstance(measures, Mapping) or step not in measures:
+            return _MISSING
+        measures = measures[step]
+    return _MISSING if measures is None else measures
+
+
+def _shaped(rule: AttributeRule, value: Any, parameters: Mapping[str, float]) -> Any:
+    if value is _MISSING:
+        return value
+    if rule.values:
+        word = str(value).lower() if isinstance(value, bool) else str(value)
+        return rule.values.get(word, _MISSING)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        # A rule that computes wants a number; one that does not passes words on.
+        computes = rule.scale != 1 or rule.between is not None or rule.unit_code is not None
+        return _MISSING if computes else value
+    return _computed(rule, value, parameters) if math.isfinite(value) else _MISSING
+
+
+def _computed(rule: AttributeRule, value: float, parameters: Mapping[str, float]) -> Any:
+    clamp = rule.clamp
+    if rule.between is not None:
+        zero, one = parameters[rule.between[0]], parameters[rule.between[1]]
+        if zero == one:
+            return _MISSING
+        value, clamp = (value - zero) / (one - zero), clamp or (0, 1)
+    scale = parameters[rule.scale] if isinstance(rule.scale, str) else rule.scale
+    if scale != 1:
+        value *= scale
+    if clamp is not None:
+        value = min(max(value, clamp[0]), clamp[1])
+    if rule.decimals is not None:
+        value = round(value, rule.decimals) if rule.decimals else round(value)
+    return value
