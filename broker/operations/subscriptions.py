@@ -7,18 +7,25 @@ from uuid import uuid4
 
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.names import is_iri
-from broker.core.model.errors import BadRequestData, LdContextNotAvailable, NonexistentTenant, ResourceNotFound
+from broker.core.model.errors import BadRequestData, LdContextNotAvailable, ResourceNotFound
 from broker.core.model.instant import Instant
 from broker.core.model.subscription import Stored, render_subscription
 from broker.core.subscribe.parse import parse_subscription
 from broker.core.subscribe.patch import check_expiry, cleaned, patched
 from broker.core.subscribe.rename import renamed
 from broker.core.subscribe.subscription import Subscription
+from broker.operations.contexts import PATH, host_implicitly
 from broker.operations.ports import ContextLoader, Ports
+from broker.operations.tenancy import require_tenant
 
 
-async def create_subscription(ports: Ports, tenant: str, document: Mapping[str, Any], context: ActiveContext) -> str:
+async def create_subscription(
+    ports: Ports, tenant: str, document: Mapping[str, Any], context: ActiveContext, base_url: str | None = None
+) -> str:
     """Clause 5.8.1. `document` is the request's body, `context` the @context it came with. Returns the id.
+
+    A @context without a URL of its own is hosted below `base_url`, where receivers find it (clause 5.13.1); where
+    that is None, notifications in plain JSON have whole IRIs for names.
 
     Raises BadRequestData, AlreadyExists, LdContextNotAvailable.
     """
@@ -28,6 +35,8 @@ async def create_subscription(ports: Ports, tenant: str, document: Mapping[str, 
         kept.setdefault("jsonldContext", context.link)
     now = ports.clock.now()
     check_expiry(kept, now)
+    if base_url is not None and "jsonldContext" not in kept:
+        kept["jsonldContext"] = base_url + PATH + await host_implicitly(ports, context.reference)
     stored = {
         "id": kept["id"],
         "document": kept,
@@ -64,7 +73,7 @@ async def retrieve_subscription(
 
     Raises BadRequestData, ResourceNotFound.
     """
-    await _require_tenant(ports, tenant)
+    await require_tenant(ports, tenant)
     await ports.notifier.counted(tenant)
     stored = await _stored(ports, tenant, subscription_id)
     return await _rendered(ports.loader, stored, context, ports.clock.now())
@@ -74,7 +83,7 @@ async def query_subscriptions(
     ports: Ports, tenant: str, context: ActiveContext, limit: int, offset: int = 0
 ) -> tuple[list[dict[str, Any]], int]:
     """Clause 5.8.4: a page in order of creation, and how many subscriptions there are."""
-    await _require_tenant(ports, tenant)
+    await require_tenant(ports, tenant)
     await ports.notifier.counted(tenant)
     page, total = await ports.subscriptions.page(tenant, limit, offset)
     now = ports.clock.now()
@@ -84,7 +93,7 @@ async def query_subscriptions(
 async def delete_subscription(ports: Ports, tenant: str, subscription_id: str) -> None:
     """Clause 5.8.5: nothing more is sent for it once this returns. Raises BadRequestData, ResourceNotFound."""
     _check_id(subscription_id)
-    await _require_tenant(ports, tenant)
+    await require_tenant(ports, tenant)
     await ports.subscriptions.delete(tenant, subscription_id)
     ports.notifier.unsubscribed(tenant, subscription_id)
 
@@ -123,14 +132,9 @@ def _check_id(subscription_id: str) -> None:
         raise BadRequestData(f"{subscription_id[:200]!r} is no subscription id: it has to be a URI.")
 
 
-async def _require_tenant(ports: Ports, tenant: str) -> None:
-    if not await ports.tenants.exists(tenant):
-        raise NonexistentTenant(f"There is no tenant '{tenant}': create an entity or a subscription in it first.")
-
-
 async def _stored(ports: Ports, tenant: str, subscription_id: str) -> dict[str, Any]:
     _check_id(subscription_id)
-    await _require_tenant(ports, tenant)
+    await require_tenant(ports, tenant)
     stored = await ports.subscriptions.get(tenant, subscription_id)
     if stored is None:
         raise ResourceNotFound(f"There is no subscription {subscription_id} in this tenant.")
