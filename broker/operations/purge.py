@@ -3,9 +3,10 @@
 from collections.abc import Collection, Sequence
 from functools import partial
 
-from broker.core.model.errors import ResourceNotFound
+from broker.core.model.errors import BadRequestData, ResourceNotFound
 from broker.core.model.patch import delete, purge_attributes
 from broker.core.ql.ast import EntityQuery, PageRequest
+from broker.core.ql.nodes import And, Linked, Not, Or, QNode
 from broker.operations.batch import commit
 from broker.operations.ports import EntityWrite, Ports
 from broker.operations.query import refuse_too_wide
@@ -31,10 +32,12 @@ async def purge_entities(
     in between is no error. `local`: the request is limited to local scope, so any query will do.
 
     Raises:
-        BadRequestData: the query selects too widely (no type, attribute, `q` or geoquery).
+        BadRequestData: the query selects too widely (no type, attribute, `q` or geoquery), or follows links.
     """
     await require_tenant(ports, tenant)
     refuse_too_wide(query, local=local)
+    if query.q is not None and _follows_links(query.q):
+        raise BadRequestData("A purge cannot look at linked entities; select by attributes of the entity itself.")
     found = await _matching(ports, tenant, query)
     now = ports.clock.now()
     plain = drop is None and keep is None
@@ -56,3 +59,13 @@ async def _matching(ports: Ports, tenant: str, query: EntityQuery) -> Sequence[s
         found += [entity.id for entity in page.entities]
         more = page.more and bool(page.entities)
     return found
+
+
+def _follows_links(node: QNode) -> bool:
+    match node:
+        case And(terms) | Or(terms):
+            return any(_follows_links(term) for term in terms)
+        case Not(term):
+            return _follows_links(term)
+        case _:
+            return isinstance(node, Linked)

@@ -1,4 +1,4 @@
-"""Ports on dicts, with a clock that tests move and a notification side that remembers."""
+"""Ports with a clock that tests move and a notification side that remembers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from broker.adapters.memory.entities import MemoryEntities
 from broker.adapters.memory.stores import MemoryContexts, MemorySubscriptions, MemoryTenants
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.change import Change
-from broker.operations.ports import OutboxEntry, Ports
+from broker.operations.ports import EntityStore, OutboxEntry, Ports, TenantStore
 
 
 @dataclass
@@ -53,11 +53,15 @@ class World:
     listener: Listener
 
 
-def world() -> World:
+def in_memory() -> World:
     clock, listener = SettableClock(), Listener()
+    return with_stores(MemoryEntities(clock, listener), MemoryTenants(), clock, listener)
+
+
+def with_stores(entities: EntityStore, tenants: TenantStore, clock: SettableClock, listener: Listener) -> World:
     ports = Ports(
-        entities=MemoryEntities(clock, listener),
-        tenants=MemoryTenants(),
+        entities=entities,
+        tenants=tenants,
         subscriptions=MemorySubscriptions(),
         contexts=MemoryContexts(),
         loader=NoLoader(),

@@ -5,6 +5,7 @@ import pytest
 from broker.core.model.entity import Entity
 from broker.core.model.errors import BadRequestData, ResourceNotFound
 from broker.core.ql.ast import EntityQuery, EntitySelector, PageRequest
+from broker.core.ql.ordering import parse_ordering
 from broker.core.ql.q import parse_q
 from broker.core.ql.types import TypeSelection
 from broker.operations import discovery
@@ -100,6 +101,36 @@ async def test_5_6_21_purge_of_attributes_leaves_the_entities(world):
     await purge_entities(world.ports, "", ROOMS, keep={OWNER})
     remaining = await query_entities(world.ports, "", ROOMS, EVERYTHING)
     assert [set(one.attributes) for one in remaining.entities] == [set(), {OWNER}, set()]
+
+
+async def test_5_6_21_purge_goes_beyond_one_page(world):
+    cellar = iri("Cellar")
+    await batch_create(world.ports, "", [entity(f"c{number}", types=(cellar,)) for number in range(1_001)])
+    query = EntityQuery(selectors=(EntitySelector(types=TypeSelection(((cellar,),))),))
+    assert len((await purge_entities(world.ports, "", query)).updated) == 1_001
+    assert (await query_entities(world.ports, "", query, EVERYTHING)).entities == []
+    assert len((await query_entities(world.ports, "", ROOMS, EVERYTHING)).entities) == 3
+
+
+async def test_5_6_21_purge_follows_no_links(world):
+    query = EntityQuery(q=parse_q('temperature>1|owner{name}=="a"', iri))
+    with pytest.raises(BadRequestData, match="linked"):
+        await purge_entities(world.ports, "", query)
+
+
+async def test_4_23_entities_come_in_the_order_asked_for(world):
+    order = parse_ordering("temperature;desc", iri)
+    page = await query_entities(world.ports, "", ROOMS, PageRequest(limit=2, order=order))
+    assert (len(page.entities), page.more) == (2, True)
+    numbers = EntityQuery(q=parse_q("temperature>0", iri))
+    assert ids(await query_entities(world.ports, "", numbers, PageRequest(limit=9, order=order))) == ["3", "1"]
+
+
+async def test_4_9_links_are_followed_in_the_tenant(world):
+    linked = "urn:ngsi-ld:Room:1"
+    await batch_create(world.ports, "", [entity(9, owner=relation(linked)), entity(8, owner=relation("urn:x:9"))])
+    query = EntityQuery(q=parse_q("owner{temperature}==15", iri))
+    assert ids(await query_entities(world.ports, "", query, EVERYTHING)) == ["9"]
 
 
 async def test_5_7_5_to_5_7_7_types_in_use(world):

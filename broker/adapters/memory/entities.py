@@ -8,6 +8,7 @@ from broker.core.model.entity import Entity
 from broker.core.model.errors import NgsiLdError
 from broker.core.ql.ast import EntityQuery, PageRequest
 from broker.core.ql.evaluate import compile_query
+from broker.core.ql.order import ordered
 from broker.operations.ports import Clock, EntityPage, EntityWrite, Notifier, OutboxEntry
 
 
@@ -49,9 +50,9 @@ class MemoryEntities:
 
     async def find(self, tenant: str, query: EntityQuery, page: PageRequest) -> EntityPage:
         """The page of entities that satisfy the query, by id where no order is asked for."""
-        satisfies = compile_query(query)
-        found = [entity for entity in self._live(tenant) if satisfies(entity)]
-        found.sort(key=lambda entity: entity.id)
+        live = {entity.id: entity for entity in self._live(tenant)}
+        satisfies = compile_query(query, live.get)
+        found = ordered([entity for entity in live.values() if satisfies(entity)], page.order)
         end = page.offset + page.limit
         return EntityPage(found[page.offset : end], len(found) if page.count else None, len(found) > end)
 

@@ -59,11 +59,13 @@ def test_5_6_17_merge_entity_keeps_unmentioned_members_and_attributes():
 
 
 def test_5_6_17_merge_adds_what_is_new_without_its_nulls():
-    given = prop({"a": {"b": NGSILD_NULL, "c": 1}}, attributes={PROVIDER: [prop(NGSILD_NULL)], NAME: [prop("n")]})
+    given = prop(
+        {"a": {"b": NGSILD_NULL, "c": 1}}, attributes={PROVIDER: [prop(NGSILD_NULL)], NAME: [prop({"d": NGSILD_NULL})]}
+    )
     change = merge(room(), ID, fragment(address=given, temperature=prop(NGSILD_NULL)), T2)
     assert set(change.entity.attributes) == {ADDRESS}
     assert change.entity.attributes[ADDRESS] == [
-        kept(prop({"a": {"c": 1}}, attributes={NAME: [kept(prop("n"), T2, T2)]}), T2, T2)
+        kept(prop({"a": {"c": 1}}, attributes={NAME: [kept(prop({}), T2, T2)]}), T2, T2)
     ]
     assert change.attributes == {ADDRESS: Trigger.ATTRIBUTE_CREATED}
 

@@ -115,6 +115,7 @@ def test_5_6_5_delete_attribute_by_dataset():
     assert default.attributes == {TEMPERATURE: Trigger.ATTRIBUTE_DELETED}
     one = delete_attribute(old, ID, TEMPERATURE, T2, dataset_id="urn:d:1")
     assert one.entity.attributes[TEMPERATURE] == [kept(prop(1))]
+    assert delete_attribute(old, ID, TEMPERATURE, T2, dataset_id="@none").entity == default.entity
     every = delete_attribute(old, ID, TEMPERATURE, T2, delete_all=True)
     assert every.entity.attributes == {}
     assert every.previous == {TEMPERATURE: old.attributes[TEMPERATURE]}
