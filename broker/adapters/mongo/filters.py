@@ -122,7 +122,7 @@ def _scope(query: ScopeQuery) -> Filter:
 def _scope_pattern(pattern: ScopePattern) -> Filter:
     if not pattern.levels:
         return {"scopes.0": {"$exists": True}}
-    levels = "/".join("[^/]*" if level == "+" else re.escape(level) for level in pattern.levels)
+    levels = "/".join("[^/]+" if level == "+" else re.escape(level) for level in pattern.levels)
     end = "(?:/|\\z)" if pattern.below else "\\z"
     return {"scopes": {"$regex": f"^/?{levels}{end}"}}
 

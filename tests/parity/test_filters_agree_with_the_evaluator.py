@@ -1,0 +1,72 @@
+"""What MongoDB and the residual find together is what the reference evaluator says (clauses 4.9, 4.10, 4.17, 4.19)."""
+
+import copy
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pymongo import MongoClient
+import strategies
+
+from broker.adapters.mongo import filters
+from broker.adapters.mongo.documents import to_document, to_entity
+from broker.core.ql.ast import EntityQuery
+from broker.core.ql.evaluate import satisfies
+
+SETTINGS = settings(
+    deadline=None,
+    max_examples=150, phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@pytest.fixture(scope="module")
+def collection(mongo_url):
+    with MongoClient(mongo_url) as client:
+        yield client["parity"]["entities"]
+
+
+def _filled(collection, entities):
+    collection.delete_many({})
+    collection.insert_many([copy.deepcopy(to_document(entity, "1")) for entity in entities])
+
+
+def _expected(entities, query):
+    living = {entity.id: entity for entity in entities if not entity.is_expired(strategies.NOW)}
+    return {each.id for each in living.values() if satisfies(each, query, living.get)}
+
+
+def _found(collection, entities, query):
+    """Ids found, after checking that the filter narrows without losing, and decides where nothing remains."""
+    compiled = filters.compile(query, strategies.NOW)
+    passed = [to_entity(document) for document in collection.find(compiled.filter)]
+    assert collection.count_documents(compiled.filter) == len(passed)
+    living = {entity.id: entity for entity in entities if not entity.is_expired(strategies.NOW)}
+    residual = compiled.residual
+    return {each.id for each in passed if residual is None or satisfies(each, residual, living.get)}
+
+
+@SETTINGS
+@given(entities=strategies.stores, queries=st.lists(strategies.queries, min_size=1, max_size=8))
+def test_4_9_filter_and_residual_find_what_the_evaluator_finds(collection, entities, queries):
+    _filled(collection, entities)
+    for query in queries:
+        assert _found(collection, entities, query) == _expected(entities, query), query
+
+
+@SETTINGS
+@given(entities=strategies.stores, nodes=st.lists(strategies.nodes, min_size=1, max_size=12))
+def test_4_9_q_alone_agrees(collection, entities, nodes):
+    _filled(collection, entities)
+    for node in nodes:
+        query = EntityQuery(q=node)
+        assert _found(collection, entities, query) == _expected(entities, query), node
+
+
+@SETTINGS
+@given(entities=strategies.stores, queries=st.lists(strategies.geo_queries, min_size=1, max_size=8))
+def test_4_10_geoqueries_agree(collection, entities, queries):
+    _filled(collection, entities)
+    for geo in queries:
+        query = EntityQuery(geo=geo)
+        assert _found(collection, entities, query) == _expected(entities, query), geo
