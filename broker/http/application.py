@@ -7,15 +7,17 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.staticfiles import StaticFiles
 
 from broker.http.description import describe
 from broker.http.metrics import Metrics
+from broker.http.reference import render
 from broker.http.responses import CONFORMS_TO
 from broker.http.table import ROUTES
 
 _PAGE = Path(__file__).parent / "page"
+_TITLE = "The open data platform of a territory"
 _SUMMARY = (
     "An NGSI-LD context broker (ETSI GS CIM 009 V1.9.1). Every request may name its tenant in the header "
     "NGSILD-Tenant. Paths lead to the same resource with and without a slash at their end."
@@ -24,7 +26,7 @@ _SUMMARY = (
 
 def application(*, health: Callable[[], Awaitable[dict[str, Any]]], public_url: str, metrics: Metrics) -> FastAPI:
     """Build it. For the arguments see `broker.http.gateway.build`."""
-    app = FastAPI(title="ECLOR", version=_version(), summary="The open data platform of a territory")
+    app = FastAPI(title="ECLOR", version=_version(), summary=_TITLE, docs_url=None, redoc_url=None)
     _add_state(app, health, metrics)
     _add_page(app)
     _describe_api(app, public_url)
@@ -70,6 +72,10 @@ def _describe_api(app: FastAPI, public_url: str) -> None:
             )
             app.openapi_schema = describe(own, ROUTES)
         return app.openapi_schema
+
+    @app.get("/docs", include_in_schema=False)
+    async def show_reference() -> HTMLResponse:
+        return HTMLResponse(render(app.openapi()))
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
 

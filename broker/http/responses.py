@@ -25,7 +25,6 @@ CONFORMS_TO = "1.9"
 _SAFE = ":@!$&'()*+,;=~-._"
 _NOTHING: list[Header] = [(CONTENT_LENGTH, b"0")]
 _TYPES = {name: (CONTENT_TYPE, name.encode()) for name in (JSON, JSON_LD, GEO_JSON)}
-_DUMP = orjson.OPT_NON_STR_KEYS
 
 
 def no_content() -> Response:
@@ -59,15 +58,15 @@ def with_context(
     `body=json`. `link` is the @context's URL where it has none of its own.
     """
     headers: list[Header] = [_TYPES[media_type]]
-    if media_type == JSON or (media_type == GEO_JSON and prefers(request, "body=json")):
-        headers.append((LINK, link_to(context)))
+    if names_context_outside(request, media_type):
+        headers.append((LINK, link_to(link or context.link)))
     else:
         document = _inside(document, context.reference)
     if b"prefer" in request.headers and prefers(request, "ngsi-ld="):
         headers.append((PREFERENCE_APPLIED, f"ngsi-ld={CONFORMS_TO}".encode()))
     if extra:
         headers.extend(extra)
-    body = orjson.dumps(document, option=_DUMP)
+    body = orjson.dumps(document)
     headers.append((CONTENT_LENGTH, b"%d" % len(body)))
     return Response(200, headers, body)
 

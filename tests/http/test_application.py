@@ -1,0 +1,101 @@
+"""What stands beside the API: its description, the state of the broker, the page."""
+
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from broker.http.gateway import build
+from broker.http.table import ROUTES
+from tests.http.client import PUBLIC_URL, Client, memory_client, memory_ports
+from tests.http.samples import sensor
+
+_METHODS = {"get", "post", "patch", "put", "delete"}
+
+
+async def description(client: Client) -> dict[str, Any]:
+    answer = await client.get("//openapi.json")
+    assert answer.status == 200
+    return answer.json
+
+
+async def test_the_description_lists_every_route_of_the_table_and_no_other(client: Client) -> None:
+    paths = (await description(client))["paths"]
+    described = {
+        (method.upper(), path.removeprefix("/ngsi-ld/v1"))
+        for path, operations in paths.items()
+        if path.startswith("/ngsi-ld/v1/")
+        for method in operations.keys() & _METHODS
+    }
+    assert described == {(route.method, route.path) for route in ROUTES if route.is_described}
+
+
+async def test_the_description_says_all_that_a_route_knows(client: Client) -> None:
+    paths = (await description(client))["paths"]
+    for route in ROUTES:
+        if not route.is_described:
+            continue
+        operation = paths[f"/ngsi-ld/v1{route.path}"][route.method.lower()]
+        named = {each["name"] for each in operation["parameters"] if each["in"] == "query"}
+        assert named == route.allowed
+        assert ("requestBody" in operation) == (route.method in ("POST", "PATCH", "PUT"))
+        assert operation["summary"]
+        assert {"400", "500"} <= operation["responses"].keys()
+        assert any(status.startswith("2") for status in operation["responses"])
+        assert "application/json" in operation["responses"]["400"]["content"]
+
+
+async def test_the_references_of_the_description_lead_somewhere_and_operation_ids_differ(client: Client) -> None:
+    document = await description(client)
+    schemas = document["components"]["schemas"]
+
+    def references(node: Any) -> list[str]:
+        if isinstance(node, dict):
+            own = [node["$ref"]] if "$ref" in node else []
+            return own + [found for value in node.values() for found in references(value)]
+        return [found for item in node for found in references(item)] if isinstance(node, list) else []
+
+    assert {name.rsplit("/", 1)[-1] for name in references(document)} <= schemas.keys()
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+    ids = [each["operationId"] for item in document["paths"].values() for each in item.values()]
+    assert len(ids) == len(set(ids))
+
+
+async def test_the_reference_page_needs_neither_scripts_nor_the_internet(client: Client) -> None:
+    page = (await client.get("//docs")).body.decode()
+    assert "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}" in page
+    assert "<script" not in page
+    assert "https://cdn" not in page
+
+
+async def test_health_is_503_unless_all_is_well() -> None:
+    async def ill() -> dict[str, Any]:
+        return {"status": "degraded", "mongodb": "away"}
+
+    well = await memory_client().get("//health")
+    assert (well.status, well.json["status"]) == (200, "ok")
+    ports = memory_ports()
+    answer = await Client(build(ports, health=ill, public_url=PUBLIC_URL), ports).get("//health")
+    assert (answer.status, answer.json["mongodb"]) == (503, "away")
+
+
+async def test_version_probes_of_other_brokers_are_answered(client: Client) -> None:
+    for path in ("//version", "//ngsi-ld/ex/v1/version"):
+        assert (await client.get(path)).json["name"] == "ECLOR"
+
+
+async def test_metrics_count_operations_by_status(client: Client) -> None:
+    await client.post("/entities", sensor())
+    await client.get("/entities/urn:ngsi-ld:Sensor:9")
+    await client.get("/nowhere/at/all")
+    text = (await client.get("//metrics")).body.decode()
+    assert 'ngsild_requests_total{operation="createEntity",status="201"} 1' in text
+    assert 'ngsild_requests_total{operation="retrieveEntity",status="404"} 1' in text
+    assert 'operation="none",status="404"' in text
+    assert "nowhere" not in text
+
+
+async def test_what_is_not_there_is_404(client: Client) -> None:
+    assert (await client.get("//page/nothing.js")).status == 404
+    assert (await client.get("//nothing")).status == 404
+    assert (await client.get("//page/../gateway.py")).status == 404
