@@ -89,7 +89,10 @@ class ActiveContext:
             return DEFAULT_VOCABULARY + term
         if suffix.startswith("//"):
             return term
-        return self._prefixes[prefix] + suffix if prefix in self._prefixes else term
+        if prefix in self._prefixes:
+            return self._prefixes[prefix] + suffix
+        # Not every text with a colon has a scheme before it.
+        return term if is_iri(term) else DEFAULT_VOCABULARY + term
 
     def _compact(self, iri: str) -> str:
         term = self._inverse.get(iri)
@@ -97,8 +100,8 @@ class ActiveContext:
             return term
         if iri.startswith(DEFAULT_VOCABULARY):
             suffix = iri[len(DEFAULT_VOCABULARY) :]
-            # A term that is mapped elsewhere would come back as something else; so would "a:b" as a prefixed name.
-            if suffix and suffix not in self._terms and ":" not in suffix and suffix[0] != "@":
+            # Only where it comes back: not as a term mapped elsewhere, a prefixed name, or a keyword.
+            if suffix and suffix not in self._terms and suffix[0] != "@" and self._expand_unmapped(suffix) == iri:
                 return suffix
         curies = [
             f"{prefix}:{iri[len(base) :]}"
