@@ -6,7 +6,7 @@ const POLL_MS = 5000;
 const MAX_ENTITIES = 1000; // the largest page the API gives
 const MAX_TYPES = 30;
 const NEWS_LINES = 12;
-const MAP_WIDTH = 1000;
+const NARROW = 600; // CSS pixels; below, marks are smaller
 const API = "/ngsi-ld/v1";
 
 const TEXTS = {
@@ -215,15 +215,15 @@ function rings(geometry) {
 }
 
 // Equirectangular, true to scale at the middle of what is shown: a territory is small enough for that.
-function projection(areas, points) {
+function projection(areas, points, width) {
   const all = areas.flatMap((e) => rings(e.location).flat()).concat(points.map((e) => e.location.coordinates));
   let [west, south, east, north] = [180, 90, -180, -90];
   for (const [lon, lat] of all) { west = Math.min(west, lon); east = Math.max(east, lon); south = Math.min(south, lat); north = Math.max(north, lat); }
   const squeeze = Math.cos(((south + north) / 2) * Math.PI / 180);
   const span = Math.max((east - west) * squeeze, (north - south) / 2, 0.01);
-  const margin = 26, scale = (MAP_WIDTH - 2 * margin) / span;
+  const margin = 20, scale = (width - 2 * margin) / span;
   const height = Math.max(260, (north - south) * scale + 2 * margin);
-  const left = (MAP_WIDTH - (east - west) * squeeze * scale) / 2;
+  const left = (width - (east - west) * squeeze * scale) / 2;
   return { height, place: ([lon, lat]) => [left + (lon - west) * squeeze * scale, (height - (north - south) * scale) / 2 + (north - lat) * scale] };
 }
 
@@ -245,7 +245,7 @@ const icon = (service) => element("svg", { viewBox: "-10 -10 20 20", "aria-hidde
 function drawMap(areas, points, fresh) {
   $("map-section").hidden = !areas.length && !points.length;
   if ($("map-section").hidden) return;
-  const outline = JSON.stringify([areas.map((e) => [e.id, e.location]), points.map((e) => [e.id, e.location])]);
+  const outline = JSON.stringify([mapWidth(), areas.map((e) => [e.id, e.location]), points.map((e) => [e.id, e.location])]);
   if (outline !== state.outline) { state.outline = outline; rebuildMap(areas, points); }
   $("map").setAttribute("aria-label", T.mapLabel(points.length, areas.length));
   const renewed = new Set(fresh.map((e) => e.id));
@@ -258,9 +258,21 @@ function drawMap(areas, points, fresh) {
   drawLegend(points);
 }
 
+const mapWidth = () => Math.max(320, $("map").parentElement.clientWidth);
+
+// A name stands inside its outline, near the top: in the middle of the outline's width there.
+function labelPlace(ring) {
+  const ys = ring.map((p) => p[1]), top = Math.min(...ys), y = top + Math.max(24, (Math.max(...ys) - top) * 0.16);
+  const crossings = ring.slice(1).flatMap(([x2, y2], i) => {
+    const [x1, y1] = ring[i];
+    return (y1 > y) !== (y2 > y) ? [x1 + ((y - y1) / (y2 - y1)) * (x2 - x1)] : [];
+  });
+  return [(Math.min(...crossings) + Math.max(...crossings)) / 2, y];
+}
+
 function rebuildMap(areas, points) {
-  const map = $("map"), { height, place } = projection(areas, points);
-  map.setAttribute("viewBox", `0 0 ${MAP_WIDTH} ${Math.round(height)}`);
+  const map = $("map"), width = mapWidth(), { height, place } = projection(areas, points, width), radius = width < NARROW ? 5.5 : 8;
+  map.setAttribute("viewBox", `0 0 ${width} ${Math.round(height)}`);
   map.replaceChildren();
   state.marks.clear();
   for (const area of areas) {
@@ -268,16 +280,15 @@ function rebuildMap(areas, points) {
     map.append(element("path", { class: "area", d: path }));
   }
   for (const area of areas) {
-    const ring = rings(area.location)[0].map(place);
-    const ys = ring.map((p) => p[1]), xs = ring.map((p) => p[0]);
-    map.append(element("text", { class: "place", x: (Math.min(...xs) + Math.max(...xs)) / 2, y: Math.min(...ys) + 24 }, title(area)));
+    const [x, y] = labelPlace(rings(area.location)[0].map(place));
+    if (Number.isFinite(x)) map.append(element("text", { class: "place", x: x.toFixed(1), y: y.toFixed(1) }, title(area)));
   }
   // West to east, so that the arrow keys walk over the map as one would expect.
   const placed = points.map((e) => [e, place(e.location.coordinates)]).sort((a, b) => a[1][0] - b[1][0]);
   state.order = placed.map(([e]) => e.id);
   for (const [entity, [x, y]] of placed) {
     const mark = element("g", { transform: `translate(${x.toFixed(1)},${y.toFixed(1)})` },
-      element("circle", { class: "halo", r: 12, "pointer-events": "all" }), element("path", { class: "mark", d: shapePath(serviceOf(entity).shape, 8) }));
+      element("circle", { class: "halo", r: radius * 1.5, "pointer-events": "all" }), element("path", { class: "mark", d: shapePath(serviceOf(entity).shape, radius) }));
     mark.addEventListener("click", () => choose(entity.id));
     state.marks.set(entity.id, mark);
     map.append(mark);
@@ -388,4 +399,5 @@ function translate() {
 translate();
 $("map").addEventListener("keydown", walkMap);
 document.addEventListener("visibilitychange", poll);
+window.addEventListener("resize", () => { clearTimeout(state.timer); state.timer = setTimeout(poll, 300); });
 poll();
