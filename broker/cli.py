@@ -67,9 +67,8 @@ class _Parser(argparse.ArgumentParser):
         """Print what is wrong and what may have been meant; exit with status 2."""
         lines = [f"eclor: {message}"]
         wrong = [word for word in sys.argv[1:] if word.partition("=")[0] in message]
-        options = [option for action in self._actions for option in action.option_strings]
         for word in wrong:
-            close = difflib.get_close_matches(word.partition("=")[0], [*options, *self.known], n=1)
+            close = difflib.get_close_matches(word.partition("=")[0], self.known, n=1)
             if close and close[0] != word:
                 lines.append(f"Did you mean {close[0]}?")
         lines.append(f"See {self.prog} --help")
@@ -181,7 +180,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_broker_options(broker)
     _add_agents(commands)
     _add_demo(commands)
-    parser.known = tuple(commands.choices)
+    options = {
+        text for command in commands.choices.values() for action in command._actions for text in action.option_strings
+    }
+    for taught in (parser, *commands.choices.values()):
+        taught.known = (*commands.choices, *sorted(options))
     return parser
 
 

@@ -1,0 +1,190 @@
+"""The command `eclor`, as its user meets it."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from broker.cli import build_parser
+from broker.platform.child import StartError
+from broker.platform.mongod import find_mongod
+
+_ROOT = Path(__file__).parents[2]
+_PATIENCE_SECONDS = 60.0
+
+
+def _eclor(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "broker.cli", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=_ROOT,
+        env={**os.environ, **environment},
+        timeout=_PATIENCE_SECONDS,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [(("rnu",), "run"), (("run", "--prot", "1027"), "--port"), (("broker", "--mongo-uri", "x"), "--mongo-url")],
+)
+def test_what_is_unknown_is_answered_by_what_may_have_been_meant(arguments: tuple[str, ...], meant: str) -> None:
+    done = _eclor(*arguments)
+    assert done.returncode == 2
+    assert f"Did you mean {meant}?" in done.stderr
+    assert "--help" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [(), ("run",), ("broker",), ("agents",), ("demo",)])
+def test_help_teaches_with_examples(command: tuple[str, ...]) -> None:
+    done = _eclor(*command, "--help")
+    assert done.returncode == 0
+    assert re.search(r"examples?:\n  eclor ", done.stdout)
+
+
+@pytest.mark.parametrize("value", ["0", "65536", "-1", "http", "1.5"])
+def test_a_port_that_is_none_is_refused(value: str) -> None:
+    done = _eclor("broker", f"--port={value}")
+    assert done.returncode == 2
+    assert "a number from 1 to 65535" in done.stderr
+
+
+def test_the_environment_sets_options_and_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECLOR_PORT", "2026")
+    monkeypatch.setenv("ECLOR_MONGO_URL", "mongodb://db")
+    options = build_parser().parse_args(["broker"])
+    assert (options.port, options.mongo_url) == (2026, "mongodb://db")
+    assert build_parser().parse_args(["broker", "--port", "3026"]).port == 3026
+
+
+def test_a_wrong_value_in_the_environment_names_its_option() -> None:
+    done = _eclor("broker", ECLOR_PORT="many")
+    assert done.returncode == 2
+    assert "--port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = _eclor("broker", "--port", port, "--data-dir", str(tmp_path / "data"))
+    assert done.returncode == 1
+    assert "choose another: --port" in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def _state_and_parent(pid: int) -> tuple[str, int]:
+    """As proc(5) tells; `Z` for a process that is gone or only not yet waited for."""
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z", 0
+    return state, int(parent)
+
+
+def _processes_started_by(parent: int) -> list[int]:
+    everyone = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [pid for pid in everyone if _state_and_parent(pid)[1] == parent]
+
+
+def _command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+
+
+class Served:
+    """`eclor broker` on an embedded mongod."""
+
+    def __init__(self, data: Path, *more: str) -> None:
+        with socket.socket() as candidate:
+            candidate.bind(("127.0.0.1", 0))
+            self.port = candidate.getsockname()[1]
+        self.log = data.parent / f"output-{self.port}"
+        command = [sys.executable, "-m", "broker.cli", "broker", "--log", "text", "--data-dir", str(data)]
+        with self.log.open("w") as output:
+            self.process = subprocess.Popen(
+                [*command, "--port", str(self.port), *more], stdout=output, stderr=subprocess.STDOUT, cwd=_ROOT
+            )
+        self.wait_for("is running")
+
+    def wait_for(self, words: str) -> None:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while words not in self.log.read_text():
+            assert time.monotonic() < deadline, self.log.read_text()
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.05)
+
+    def children(self, words: str) -> list[int]:
+        """Process ids of the children whose command line has these words."""
+        return [pid for pid in _processes_started_by(self.process.pid) if words in _command_line(pid)]
+
+    def ask(self, path: str, body: object = None) -> int:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, headers)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+
+
+# Who started whom is read from /proc, and the signal for a parent's death is Linux's.
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+
+
+@pytest.fixture
+def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
+    try:
+        find_mongod()
+    except StartError as missing:
+        pytest.skip(str(missing))
+    broker = Served(tmp_path / ("a-long-name-" * 10), *getattr(request, "param", ()))
+    yield broker
+    if broker.process.poll() is None:
+        broker.process.terminate()
+        broker.process.wait(_PATIENCE_SECONDS)
+
+
+_ROOM = {"id": "urn:ngsi-ld:Room:1", "type": "Room", "temperature": {"type": "Property", "value": 21.5}}
+_ROOM_PATH = "/ngsi-ld/v1/entities/urn:ngsi-ld:Room:1"
+
+
+@linux
+def test_the_broker_alone_serves_from_an_embedded_mongodb_and_recovers(served: Served) -> None:
+    assert served.ask("/ngsi-ld/v1/entities", _ROOM) == 201
+    (process,) = served.children("-m broker --host")
+    os.kill(process, signal.SIGKILL)
+    served.wait_for("broker is back")
+    assert served.ask(_ROOM_PATH) == 200
+    (process,) = served.children("mongod --dbpath")
+    os.kill(process, signal.SIGKILL)
+    served.wait_for("mongodb is back")
+    assert served.ask(_ROOM_PATH) == 200
+    assert served.ask("/ngsi-ld/v1/entities", {**_ROOM, "id": "urn:ngsi-ld:Room:2"}) == 201
+    served.process.send_signal(signal.SIGINT)
+    assert served.process.wait(_PATIENCE_SECONDS) == 0
+    assert "did not stop" not in served.log.read_text()
+
+
+@linux
+@pytest.mark.parametrize("served", [("--workers", "2")], indirect=True)
+def test_no_broker_process_outlives_a_killed_supervisor(served: Served) -> None:
+    processes = [*served.children("-m broker --host"), *served.children("mongod --dbpath")]
+    assert len(processes) == 3
+    assert served.ask("/ngsi-ld/v1/entities", _ROOM) == 201
+    served.process.kill()
+    served.process.wait()
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while any(_state_and_parent(pid)[0] != "Z" for pid in processes):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
