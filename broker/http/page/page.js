@@ -279,10 +279,6 @@ function rebuildMap(areas, points) {
     const path = rings(area.location).map((ring) => `M${ring.map((position) => place(position).map((v) => v.toFixed(1)).join(",")).join("L")}Z`).join("");
     map.append(element("path", { class: "area", d: path }));
   }
-  for (const area of areas) {
-    const [x, y] = labelPlace(rings(area.location)[0].map(place));
-    if (Number.isFinite(x)) map.append(element("text", { class: "place", x: x.toFixed(1), y: y.toFixed(1) }, title(area)));
-  }
   // West to east, so that the arrow keys walk over the map as one would expect.
   const placed = points.map((e) => [e, place(e.location.coordinates)]).sort((a, b) => a[1][0] - b[1][0]);
   state.order = placed.map(([e]) => e.id);
@@ -292,6 +288,10 @@ function rebuildMap(areas, points) {
     mark.addEventListener("click", () => choose(entity.id));
     state.marks.set(entity.id, mark);
     map.append(mark);
+  }
+  for (const area of areas) {
+    const [x, y] = labelPlace(rings(area.location)[0].map(place));
+    if (Number.isFinite(x)) map.append(element("text", { class: "place", x: x.toFixed(1), y: y.toFixed(1) }, title(area)));
   }
 }
 
