@@ -42,9 +42,15 @@ class Fetcher:
         task = self._running.get(url)
         if task is None:
             task = self._running[url] = asyncio.create_task(self._fetch(url))
-            task.add_done_callback(lambda _: self._running.pop(url, None))
+            task.add_done_callback(lambda done: self._fetched(url, done))
         # Shielded: a client that hangs up must not take the document from the others who wait for it.
         return await asyncio.shield(task)
+
+    def _fetched(self, url: str, task: asyncio.Task[Fetched]) -> None:
+        self._running.pop(url, None)
+        if not task.cancelled():
+            # Looked at, so that asyncio does not complain where nobody waits any more.
+            task.exception()
 
     async def close(self) -> None:
         """Stop what runs and close the connections."""

@@ -33,13 +33,13 @@ _FLUSH_SECONDS = 0.5
 class Source:
     """A document with the local identifier and state of the store's entry it came from (None: bundled).
 
-    `was_stored`: it was in the store already, and not downloaded just now.
+    `fresh`: the entry to keep once the document has proved valid, where it was downloaded just now.
     """
 
     context: Any
     entry_id: str | None = None
     created_at: Instant = 0
-    was_stored: bool = False
+    fresh: Mapping[str, Any] | None = None
 
 
 class Library:
@@ -80,11 +80,11 @@ class Library:
                 raise LdContextNotAvailable(f"the broker has no @context {own[1][:100]!r}")
         entry = await self._store.get(url)
         if entry is None:
-            return await self._download(url)
+            return await self.download(url)
         if entry.get("expiresAt") is None or entry["expiresAt"] > self._clock.now():
             return _source(entry)
         try:
-            return await self._download(url)
+            return await self.download(url)
         except NgsiLdError:
             # A context that was good yesterday serves better than none while its server is away.
             return _source(entry)
@@ -94,9 +94,15 @@ class Library:
         entry = await self._store.get(entry_id)
         return None if entry is None else entry["createdAt"]
 
-    async def reload(self, url: str) -> None:
-        """Download anew and replace. Raises LdContextNotAvailable or BadRequestData; the old one then stays."""
-        await self._download(url)
+    async def download(self, url: str) -> Source:
+        """The context at a URL, whatever is stored. Raises LdContextNotAvailable or BadRequestData."""
+        fetched = await self._fetcher.fetch(url)
+        entry = self._entry(url, fetched)
+        return Source(fetched.document["@context"], entry["_id"], entry["createdAt"], entry)
+
+    async def keep(self, entry: Mapping[str, Any]) -> None:
+        """Store what was downloaded and proved valid."""
+        await self._store.put(entry)
 
     def used(self, entry_id: str) -> None:
         """Count one use of a stored entry; written soon, in groups."""
@@ -124,12 +130,6 @@ class Library:
         self._flushing = None
         await self.flush()
 
-    async def _download(self, url: str) -> Source:
-        fetched = await self._fetcher.fetch(url)
-        entry = self._entry(url, fetched)
-        await self._store.put(entry)
-        return Source(fetched.document["@context"], entry["_id"], entry["createdAt"])
-
     def _entry(self, url: str, fetched: Fetched) -> dict[str, Any]:
         now = self._clock.now()
         seconds = SECONDS_KEPT if fetched.max_age is None else fetched.max_age
@@ -146,4 +146,4 @@ class Library:
 
 
 def _source(entry: Mapping[str, Any]) -> Source:
-    return Source(orjson.loads(entry["document"])["@context"], entry["_id"], entry["createdAt"], was_stored=True)
+    return Source(orjson.loads(entry["document"])["@context"], entry["_id"], entry["createdAt"])

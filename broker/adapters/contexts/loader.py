@@ -1,5 +1,6 @@
 """From what a request names as its @context to an active context, built once and kept in memory."""
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin
 
-from broker.adapters.contexts.library import Library
+from broker.adapters.contexts.library import Library, Source
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.names import MAX_NAME_LENGTH
 from broker.core.jsonld.processing import build_context
@@ -34,6 +35,7 @@ class _Gathered:
 
     contexts: list[Mapping[str, Any]] = field(default_factory=list)
     entries: dict[str, Instant] = field(default_factory=dict)
+    fresh: list[Mapping[str, Any]] = field(default_factory=list)
     documents: int = 0
 
 
@@ -55,6 +57,7 @@ class Loader:
             raise ValueError(f"{core_url} is not a bundled core @context")
         self._core = core
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._loading: dict[str, asyncio.Task[ActiveContext]] = {}
         self._plain = self._build(_Gathered(), core_url)
 
     async def load(self, context: Any) -> ActiveContext:
@@ -66,13 +69,18 @@ class Loader:
             return self._plain
         key = _key(context)
         kept = self._kept.get(key)
-        if kept is None or not await self._is_current(kept):
-            kept = await self._load(key, context)
-        else:
-            self._kept.move_to_end(key)
+        if kept is not None and await self._is_current(kept):
+            if key in self._kept:
+                self._kept.move_to_end(key)
             for entry_id in kept.entries:
                 self._library.used(entry_id)
-        return kept.active
+            return kept.active
+        loading = self._loading.get(key)
+        if loading is None:
+            loading = self._loading[key] = asyncio.create_task(self._load(key, context))
+            loading.add_done_callback(lambda task: self._loaded(key, task))
+        # Shielded: a client that hangs up must not take the context from the others who wait for it.
+        return await asyncio.shield(loading)
 
     def is_bundled(self, url: str) -> bool:
         """Whether the broker brings that context with it."""
@@ -80,7 +88,11 @@ class Loader:
 
     async def reload(self, url: str) -> None:
         """Download a cached context anew. Raises LdContextNotAvailable or BadRequestData; the old one then stays."""
-        await self._library.reload(url)
+        gathered = _Gathered()
+        source = await self._library.download(url)
+        await self._gather_source(source, url, gathered, (url,))
+        self._build(gathered, url)
+        await self._keep(gathered)
         self.forget()
 
     async def flush(self) -> None:
@@ -92,18 +104,31 @@ class Loader:
         self._kept.clear()
 
     async def close(self) -> None:
-        """Write what was counted and close the connections."""
+        """Stop what is being loaded, write what was counted and close the connections."""
+        for loading in list(self._loading.values()):
+            loading.cancel()
         await self._library.close()
 
-    async def _load(self, key: str, context: Any) -> _Kept:
+    async def _load(self, key: str, context: Any) -> ActiveContext:
         gathered = _Gathered()
         await self._gather(context, None, gathered, ())
         active = self._build(gathered, user_reference(context, self._core_url))
-        kept = _Kept(active, gathered.entries, time.monotonic())
-        self._kept[key] = kept
+        await self._keep(gathered)
+        self._kept[key] = _Kept(active, gathered.entries, time.monotonic())
         self._kept.move_to_end(key)
         self._make_room()
-        return kept
+        return active
+
+    def _loaded(self, key: str, task: asyncio.Task[ActiveContext]) -> None:
+        self._loading.pop(key, None)
+        if not task.cancelled():
+            # Looked at, so that asyncio does not complain where every client has gone away.
+            task.exception()
+
+    async def _keep(self, gathered: _Gathered) -> None:
+        """Store what was downloaded, now that it has proved valid: a failure is never kept."""
+        for entry in gathered.fresh:
+            await self._library.keep(entry)
 
     def _make_room(self) -> None:
         terms = sum(len(kept.active) for kept in self._kept.values())
@@ -143,11 +168,16 @@ class Loader:
         if gathered.documents > MAX_DOCUMENTS:
             raise BadRequestData(f"the @context draws in more than {MAX_DOCUMENTS} documents")
         source = await self._library.find(url)
+        await self._gather_source(source, url, gathered, (*above, url))
+
+    async def _gather_source(self, source: Source, url: str, gathered: _Gathered, above: tuple[str, ...]) -> None:
         if source.entry_id is not None:
             gathered.entries[source.entry_id] = source.created_at
-            if source.was_stored:
+            if source.fresh is None:
                 self._library.used(source.entry_id)
-        await self._gather(source.context, url, gathered, (*above, url))
+            else:
+                gathered.fresh.append(source.fresh)
+        await self._gather(source.context, url, gathered, above)
 
     def _build(self, gathered: _Gathered, reference: Any) -> ActiveContext:
         return build_context(gathered.contexts, self._core, self._scoped, reference=reference, link=link_of(reference))
