@@ -73,7 +73,9 @@ class Intervals:
             until = now + int(_interval(subscription) * _CLAIMED)
             if await self._store.claim(tenant, subscription.id, now, until):
                 messages = await periodic_messages(self._entities, tenant, subscription, now)
-                await self._notifications.send_once(tenant, subscription, messages)
+                # It may have been paused or deleted while the entities were looked for.
+                if self._notifications.find(tenant, subscription.id) is subscription:
+                    await self._notifications.send_once(tenant, subscription, messages)
         except NgsiLdError as error:
             _log.warning("periodic notification left out", subscription=subscription.id, reason=error.detail)
         except Exception:

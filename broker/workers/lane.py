@@ -36,7 +36,7 @@ _SECOND = 1_000_000
 class Courier:
     """What all lanes share. `find` gives a subscription as it is now, or None once it is deleted.
 
-    `give_up_after` is the age in seconds at which a notification that can't be delivered is given up.
+    A receiver may be away for `give_up_after` seconds; after that, notifications of that age are given up.
     """
 
     outbox: Outbox
@@ -65,6 +65,7 @@ class Lane:
         self._waits: asyncio.Task[None] | None = None
         self._in_flight = 0
         self._failures = 0
+        self._failing_since = 0.0
         self._opens_at = 0.0
 
     @property
@@ -143,6 +144,8 @@ class Lane:
             self._failures = 0
             self._opens_at = self._courier.timer.monotonic() + subscription.throttling
         else:
+            if not self._failures:
+                self._failing_since = self._courier.timer.monotonic()
             self._failures += 1
             self._give_up_old()
             await self._wait(retry_delay(self._failures, subscription.endpoint.cooldown))
@@ -210,6 +213,8 @@ class Lane:
         self._settle(needless)
 
     def _give_up_old(self) -> None:
+        if self._courier.timer.monotonic() - self._failing_since < self._courier.give_up_after:
+            return
         oldest = self._courier.clock.now() - int(self._courier.give_up_after * _SECOND)
         count = 0
         for entry in self._queue:
