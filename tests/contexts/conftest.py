@@ -1,38 +1,16 @@
 """A real HTTP server of contexts and the parts that load from it."""
 
-import json
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from aiohttp import web
+from context_server import ContextServer
 
 from broker.adapters.clock import SystemClock
 from broker.adapters.contexts import Loader, open_loader
 from broker.adapters.memory.stores import MemoryContexts
 from broker.operations.ports import Ports
-
-
-class ContextServer:
-    """Serves what `documents` says; counts the requests of each path."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.documents: dict[str, Any] = {}
-        self.headers: dict[str, str] = {}
-        self.handlers: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {}
-        self.requests: Counter[str] = Counter()
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        self.requests[request.path] += 1
-        if request.path in self.handlers:
-            return await self.handlers[request.path](request)
-        if request.path not in self.documents:
-            return web.Response(status=404)
-        document = self.documents[request.path]
-        text = document if isinstance(document, str) else json.dumps(document)
-        return web.Response(text=text, content_type="text/plain", headers=self.headers)
 
 
 @pytest.fixture

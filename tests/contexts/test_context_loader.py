@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from context_server import ContextServer
 
 from broker.adapters.contexts import Loader
 from broker.adapters.contexts import loader as loader_module
@@ -15,7 +16,6 @@ from broker.core.model.errors import BadRequestData, LdContextNotAvailable
 from broker.operations.contexts import PATH, add_context, delete_context, host_implicitly
 from broker.operations.ports import Ports
 from schemas import CORE_CONTEXT_PREFIX, DEFAULT_CORE_CONTEXT
-from tests.contexts.conftest import ContextServer
 
 A = {"@context": {"a": "https://example.org/a"}}
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from context_server import ContextServer
 from pymongo import AsyncMongoClient
 
 from broker.adapters.clock import SystemClock
@@ -22,7 +23,6 @@ from broker.core.model.errors import (
 from broker.operations.contexts import PATH, add_context, delete_context, list_contexts, serve_context
 from broker.operations.ports import ContextStore, Ports
 from schemas import DEFAULT_CORE_CONTEXT
-from tests.contexts.conftest import ContextServer
 
 BASE = "http://broker.example:1026"
 A = {"@context": {"a": "https://example.org/a", "$odd.name": "https://example.org/odd"}}
