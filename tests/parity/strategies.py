@@ -143,7 +143,7 @@ nodes = st.recursive(
 
 geo_queries = (
     st.builds(
-        lambda relation, geometry, name: GeoQuery(relation, geometry, name),
+        GeoQuery,
         st.sampled_from(["within", "contains", "overlaps", "intersects", "equals", "disjoint"]),
         geometries,
         st.sampled_from([LOCATION, LOCATION, NAMES[0]]),

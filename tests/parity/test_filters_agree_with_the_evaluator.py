@@ -3,10 +3,10 @@
 import copy
 
 import pytest
+import strategies
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
-import strategies
 
 from broker.adapters.mongo import filters
 from broker.adapters.mongo.documents import to_document, to_entity
@@ -15,7 +15,8 @@ from broker.core.ql.evaluate import satisfies
 
 SETTINGS = settings(
     deadline=None,
-    max_examples=150, phases=[Phase.explicit, Phase.generate],
+    max_examples=150,
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 

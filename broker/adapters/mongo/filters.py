@@ -16,7 +16,7 @@ from broker.core.model.instant import Instant
 from broker.core.ql.ast import EntityQuery, EntitySelector
 from broker.core.ql.evaluate import DEFAULT_INSTANCE
 from broker.core.ql.nodes import And, Linked, Not, Or, QNode
-from broker.core.ql.regex import literal_of
+from broker.core.ql.regex import literal_of, prefix_of
 from broker.core.ql.scope import ScopePattern, ScopeQuery
 from broker.core.ql.types import TypeSelection
 
@@ -27,9 +27,13 @@ _NOTHING: Filter = {"_id": {"$in": []}}
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A filter, and what remains to be decided for each document that it lets through."""
+    """A filter, and what remains to be decided for each document that it lets through.
+
+    `filter` is `timeless` without the entities that have expired.
+    """
 
     filter: Filter
+    timeless: Filter
     residual: EntityQuery | None = None
 
 
@@ -56,9 +60,10 @@ def compile(query: EntityQuery, now: Instant) -> Compiled:  # the module is its 
         conditions.append(narrowing)
         if not exact or datasets:
             rest = replace(rest, geo=query.geo)
-    conditions.append({"expiresAt": {"$not": {"$lte": now}}})
+    timeless = _all_of(conditions)
+    living = _all_of([*conditions, {"expiresAt": {"$not": {"$lte": now}}}])
     decided = not (rest.selectors or rest.q or rest.geo)
-    return Compiled(_all_of(conditions), None if decided else rest)
+    return Compiled(living, timeless, None if decided else rest)
 
 
 def _node(node: QNode, datasets: Filter | None) -> tuple[Filter | None, QNode | None]:
@@ -93,6 +98,8 @@ def _selector(selector: EntitySelector) -> tuple[Filter, bool]:
         literal = literal_of(selector.id_pattern)
         if literal is None or "\0" in literal[1]:
             exact = False
+            if prefix := prefix_of(selector.id_pattern):
+                conditions.append({"_id": {"$regex": "^" + re.escape(prefix)}})
         else:
             begins, text, ends = literal
             # `^` and not `\A`: it is what MongoDB turns into bounds of the index on _id.

@@ -31,7 +31,20 @@ def geo_filter(query: GeoQuery) -> tuple[dict[str, Any], bool]:
         longitude, latitude = query.geometry["coordinates"][:2]
         return {field: {"$geoWithin": {"$centerSphere": [[longitude, latitude], maximum / EARTH_RADIUS]}}}, True
     box = None if query.relation == "disjoint" else _box(query)
-    return (exists if box is None else {field: {"$geoIntersects": {"$geometry": box}}}), False
+    if box is None:
+        return exists, False
+    return {"$and": [{field: {"$geoIntersects": {"$geometry": box}}}, _points_inside(query)]}, False
+
+
+def _points_inside(query: GeoQuery) -> dict[str, Any]:
+    """That a stored Point lies in the bounds of the reference: numbers, which no edge bends."""
+    points = list(positions(query.geometry))
+    bounds = {
+        f"geometry.coordinates.{axis}": {"$gte": min(p[axis] for p in points), "$lte": max(p[axis] for p in points)}
+        for axis in (0, 1)
+    }
+    name = f"attributes.{escape(query.geoproperty)}"
+    return {name: {"$elemMatch": {"$or": [{"geometry.type": {"$exists": True, "$ne": "Point"}}, bounds]}}}
 
 
 def _box(query: GeoQuery) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from broker.adapters.mongo.documents import escape
 from broker.core.model.entity import VALUE_MEMBER
 from broker.core.ql.nodes import ANY_LANGUAGE, Compare, Exists, Match, Path, Range, Value
-from broker.core.ql.regex import literal_of
+from broker.core.ql.regex import literal_of, prefix_of
 
 Filter: TypeAlias = dict[str, Any]
 
@@ -192,7 +192,9 @@ def _day(instant: int, days: int) -> str:
 def _pattern(node: Match, field: str) -> Part:
     literal = literal_of(node.pattern)
     if literal is None or "\0" in literal[1]:
-        return Part({field: {"$type": "string"}}, exact=False)
+        prefix = "" if node.negated else prefix_of(node.pattern)
+        found: Filter = {"$regex": "^" + re.escape(prefix)} if prefix else {"$type": "string"}
+        return Part({field: found}, exact=False)
     begins, text, ends = literal
     found = {"$regex": ("^" if begins else "") + re.escape(text) + ("\\z" if ends else "")}
     if not node.negated:

@@ -78,7 +78,7 @@ def _within_distance(reference: Geometry, maximum: float) -> GeoTest:
 
 
 def _related(relation: str, reference: Geometry) -> GeoTest:
-    from shapely import points, prepare  # noqa: PLC0415  # 20 MB, needed by few
+    from shapely import contains_xy, points, prepare  # noqa: PLC0415  # 20 MB, needed by few
 
     fixed = _shape(reference)
     prepare(fixed)
@@ -88,8 +88,10 @@ def _related(relation: str, reference: Geometry) -> GeoTest:
 
     def test(geometry: Geometry) -> bool:
         if geometry["type"] == "Point":
-            coordinates = geometry["coordinates"]
-            return bool(predicate(points(coordinates[0], coordinates[1])))
+            longitude, latitude = geometry["coordinates"][:2]
+            if relation == "within":
+                return bool(contains_xy(fixed, longitude, latitude))
+            return bool(predicate(points(longitude, latitude)))
         return bool(predicate(_shape(geometry)))
 
     return test

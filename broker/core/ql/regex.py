@@ -49,6 +49,7 @@ _ESCAPES: dict[str, _Test] = {
 }
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r"}
 _COUNT = re.compile(r"\{(\d{1,3})(?:(,)(\d{0,3}))?\}", re.ASCII)
+_PLAIN_START = re.compile(r"[^\\.+*?^$(){}\[\]|\0]+")
 _REPEAT_MAX = 255
 """RE_DUP_MAX of IEEE 1003.2."""
 _STEPS_KEPT = 2_000
@@ -137,6 +138,17 @@ def literal_of(text: str) -> tuple[bool, str, bool] | None:
     plain = re.sub(r"\\([.+*?^$(){}\[\]|/-])", r"\1", body)
     special = re.sub(r"\\[.+*?^$(){}\[\]|/-]", "", body)
     return None if any(char in special for char in "\\.+*?^$(){}[]|") else (begins, plain, ends)
+
+
+def prefix_of(text: str) -> str:
+    """What every text in which a pattern is found begins with; empty where that is not plain to see."""
+    if not text.startswith("^") or "|" in text:
+        return ""
+    plain = _PLAIN_START.match(text, 1)
+    if plain is None:
+        return ""
+    found = plain.group()
+    return found[:-1] if text[plain.end() : plain.end() + 1] in {"*", "?", "{"} else found
 
 
 class _Builder:
