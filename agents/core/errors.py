@@ -45,6 +45,12 @@ class InvalidDescription(AgentError):  # noqa: N818  named after what is wrong
     reason = "description"
 
 
+class StoreUnavailable(AgentError):  # noqa: N818  named after what is wrong
+    """The store of registrations does not answer for now."""
+
+    reason = "store-unavailable"
+
+
 class BrokerUnavailable(AgentError):  # noqa: N818  named after what is wrong
     """The context broker did not take a batch for now; it may later."""
 

@@ -1,0 +1,1 @@
+"""What the agents keep in MongoDB."""

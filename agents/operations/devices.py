@@ -1,0 +1,124 @@
+"""The devices the agents know: in memory for the pipeline, in a store for the next start."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from agents.core.describe import describe, device
+from agents.core.errors import InvalidDescription
+from agents.core.model import Device, DeviceModel
+from agents.operations.ports import DeviceStore
+
+UNKNOWN_KEPT = 200
+"""Identifiers of unregistered senders shown to the operator; the oldest go first."""
+DEVICES_LIMIT = 200_000
+"""Registrations held in memory, some 1 KB each."""
+CHUNK = 10_000
+"""Registrations in one request."""
+
+
+class Devices:
+    """Registered devices by identifier."""
+
+    def __init__(self, models: Mapping[str, DeviceModel], store: DeviceStore | None = None) -> None:
+        self.models = models
+        self._store = store
+        self._devices: dict[str, Device] = {}
+        self._introduced: set[str] = set()
+        self._unknown: OrderedDict[str, int] = OrderedDict()
+        self._changing = asyncio.Lock()
+
+    async def load(self) -> list[str]:
+        """Read the stored registrations; gives the reasons why some could not be used."""
+        problems: list[str] = []
+        if self._store is not None:
+            async for stored in self._store.all():
+                try:
+                    found = self._read(stored)
+                    self._devices[found.id] = found
+                except InvalidDescription as problem:
+                    problems.append(problem.detail)
+        return problems
+
+    def __len__(self) -> int:
+        return len(self._devices)
+
+    def get(self, device_id: str) -> Device | None:
+        """A device by its identifier."""
+        return self._devices.get(device_id)
+
+    def page(self, offset: int, limit: int) -> list[Device]:
+        """Devices in the order of their registration."""
+        return list(islice(self._devices.values(), offset, offset + limit))
+
+    async def register(self, descriptions: Sequence[object]) -> tuple[int, int]:
+        """Register devices, all or none; the same id again replaces.
+
+        Returns:
+            How many were new and how many replaced.
+
+        Raises:
+            InvalidDescription: One of them is wrong, or there are too many.
+        """
+        if len(descriptions) > CHUNK:
+            raise InvalidDescription(f"register at most {CHUNK} devices at once")
+        devices = [self._read(each) for each in descriptions]
+        async with self._changing:
+            new = {each.id for each in devices} - self._devices.keys()
+            if len(self._devices) + len(new) > DEVICES_LIMIT:
+                raise InvalidDescription(f"this agent holds at most {DEVICES_LIMIT} devices")
+            if self._store is not None:
+                await self._store.save(devices)
+            for each in devices:
+                self._devices[each.id] = each
+                self._introduced.discard(each.id)
+                self._unknown.pop(each.id, None)
+        return len(new), len(devices) - len(new)
+
+    async def remove(self, device_id: str) -> bool:
+        """Forget a device; tells whether it was there."""
+        async with self._changing:
+            if device_id not in self._devices:
+                return False
+            if self._store is not None:
+                await self._store.remove(device_id)
+            del self._devices[device_id]
+            self._introduced.discard(device_id)
+        return True
+
+    def needs_introduction(self, device: Device) -> bool:
+        """Whether the static attributes have yet to reach the broker since start or registration."""
+        return device.id not in self._introduced
+
+    def introduced(self, device: Device) -> None:
+        """The broker has the static attributes, unless the device was registered anew meanwhile."""
+        if self._devices.get(device.id) is device:
+            self._introduced.add(device.id)
+
+    def note_unknown(self, device_id: str) -> None:
+        """Keep the identifier of a sender nobody registered, for the operator."""
+        count = self._unknown.pop(device_id, 0)
+        self._unknown[device_id] = count + 1
+        if len(self._unknown) > UNKNOWN_KEPT:
+            self._unknown.popitem(last=False)
+
+    def unknown(self) -> dict[str, int]:
+        """Last unregistered senders with their number of messages, the newest last."""
+        return dict(self._unknown)
+
+    def _read(self, description: object) -> Device:
+        name = description.get("model") if isinstance(description, Mapping) else None
+        model = self.models.get(name) if isinstance(name, str) else None
+        if model is None:
+            raise InvalidDescription(f"model is one of {', '.join(sorted(self.models))}")
+        return device(description, model)
+
+
+def public(device: Device) -> dict[str, Any]:
+    """A registration without its API key, for showing."""
+    shown = describe(device)
+    if shown.pop("apiKey", None) is not None:
+        shown["hasApiKey"] = True
+    return shown

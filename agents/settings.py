@@ -1,0 +1,55 @@
+"""What can be set from outside: by option, else by environment variable, else the default."""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one agent process."""
+
+    broker_url: str
+    mqtt_url: str
+    mongo_url: str | None
+    host: str
+    port: int
+    tenant: str | None
+    mqtt_client_id: str
+
+    def __repr__(self) -> str:
+        return f"Settings(host={self.host!r}, port={self.port})"  # URLs may hold passwords
+
+
+_OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
+    ("--broker-url", "ECLOR_BROKER_URL", "http://127.0.0.1:1026", "base URL of the NGSI-LD broker"),
+    ("--mqtt-url", "ECLOR_MQTT_URL", "mqtt://127.0.0.1:1883", "mqtt[s]://[user:password@]host[:port]"),
+    ("--mongo-url", "ECLOR_MONGO_URL", None, "MongoDB that keeps registrations; without it they end with the process"),
+    ("--host", "ECLOR_AGENTS_HOST", "127.0.0.1", "address on which the agents' HTTP API listens"),
+    ("--port", "ECLOR_AGENTS_PORT", "4041", "its port"),
+    ("--tenant", "ECLOR_TENANT", None, "NGSI-LD tenant the entities go to"),
+    ("--mqtt-client-id", "ECLOR_MQTT_CLIENT_ID", "eclor-agents", "name of the MQTT session, one per agent process"),
+)
+
+
+def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read options and environment; ends the process with a message where they are wrong."""
+    parser = argparse.ArgumentParser(prog="python -m agents", description="IoT agents of ECLOR")
+    for option, variable, default, text in _OPTIONS:
+        number = int if option == "--port" else str
+        parser.add_argument(
+            option, type=number, default=environment.get(variable, default), help=f"{text} [{variable}]"
+        )
+    given = parser.parse_args(arguments)
+    if not 0 <= given.port <= 65_535:
+        parser.error("--port is a number from 0 to 65535")
+    return Settings(
+        broker_url=given.broker_url,
+        mqtt_url=given.mqtt_url,
+        mongo_url=given.mongo_url or None,
+        host=given.host,
+        port=given.port,
+        tenant=given.tenant or None,
+        mqtt_client_id=given.mqtt_client_id,
+    )
