@@ -70,7 +70,7 @@ class Gateway:
         if scope["type"] == "http":
             path = scope.get("raw_path") or quote(scope["path"]).encode()
             if path.startswith(_ROOT):
-                await self._serve(scope, path[len(_ROOT) :].decode("latin-1"), receive, send)
+                await self._serve(scope, path[len(_ROOT) :].decode("utf-8", "replace"), receive, send)
                 return
         await self._rest(scope, receive, send)
 
