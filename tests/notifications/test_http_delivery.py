@@ -1,6 +1,7 @@
 """Notifications over HTTP to real receivers (clauses 5.8.6, 6.3.8)."""
 
 import asyncio
+from itertools import pairwise
 
 from broker.operations.subscriptions import delete_subscription, retrieve_subscription, update_subscription
 from tests.core.subscribe.building import CONTEXT, CONTEXT_URL, created, deleted, entity, updated
@@ -37,7 +38,7 @@ async def test_5_8_6_what_does_not_match_is_not_sent(broker, receiver):
 async def test_each_change_of_an_entity_is_sent_in_order(broker, receiver):
     await broker.subscribe(notification=receiver.notification())
     states = [entity(level=number) for number in range(50)]
-    for before, after in zip(states, states[1:], strict=False):
+    for before, after in pairwise(states):
         broker.commit(updated(before, after))
     await until(lambda: len(receiver.bodies) == 49)
     assert receiver.values() == list(range(1, 50))

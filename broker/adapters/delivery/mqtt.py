@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import ssl
 import time
 from dataclasses import dataclass
@@ -118,7 +119,15 @@ class _Connection:
         self.used_at = time.monotonic()
         client = await asyncio.shield(self._ready)
         # A time limit of the client's own would only hide the caller's.
-        await client.publish(topic, payload, qos=qos, timeout=float("inf"))
+        publishing = asyncio.ensure_future(client.publish(topic, payload, qos=qos, timeout=math.inf))
+        try:
+            # The client does not tell those who wait for an acknowledgement that the connection is lost.
+            await asyncio.wait({publishing, self._task}, return_when=asyncio.FIRST_COMPLETED)
+            if not publishing.done():
+                raise aiomqtt.MqttError("The connection was lost.")
+            publishing.result()
+        finally:
+            publishing.cancel()
 
     def stop(self) -> None:
         """Begin to close."""
