@@ -85,7 +85,7 @@ def expand_instance(source: dict[str, Any], reading: Reading, depth: int) -> Ins
     elif type(kind) is str and kind in VALUE_MEMBER:
         instance = {"type": kind}
     elif looks_like_geometry(source):
-        return _with_type("GeoProperty", {"geometry": geometry(source, reading.null)}, reading)
+        return with_type("GeoProperty", {"geometry": geometry(source, reading.null)}, reading)
     else:
         raise BadRequestData(
             f"the attribute is an object whose type is {shown(kind)}; expected one of {', '.join(VALUE_MEMBER)}. "
@@ -138,10 +138,11 @@ def _expand_untyped(source: dict[str, Any], reading: Reading, depth: int) -> Ins
 
 
 def _expand_bare(value: Any, reading: Reading) -> Instance:
-    return _with_type("Property", {"value": json_value(value, reading.null)}, reading)
+    return with_type("Property", {"value": json_value(value, reading.null)}, reading)
 
 
-def _with_type(kind: str, instance: Instance, reading: Reading) -> Instance:
+def with_type(kind: str, instance: Instance, reading: Reading) -> Instance:
+    """The instance with the inferred type, where the kind of body wants it written down."""
     return {"type": kind, **instance} if reading.typed else instance
 
 

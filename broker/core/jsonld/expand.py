@@ -23,8 +23,10 @@ _ENTITY_MEMBERS = frozenset(
 )
 
 
-def expand_entity(document: Any, context: ActiveContext, *, allow_null: bool = False) -> Entity:
-    """A whole entity, normalized or concise (clause 4.5.1), for creation and replacement.
+def expand_entity(
+    document: Any, context: ActiveContext, *, allow_null: bool = False, simplified: bool = False
+) -> Entity:
+    """A whole entity, normalized or concise (clause 4.5.1) or `simplified` (4.5.4), for creation and replacement.
 
     Raises InvalidRequest where the body is no JSON object, BadRequestData where it is no entity; the detail says
     what was expected.
@@ -37,10 +39,11 @@ def expand_entity(document: Any, context: ActiveContext, *, allow_null: bool = F
     types = _types(source, context)
     if not types:
         raise BadRequestData("the entity has no type: give the name of its type, such as 'Building'")
+    expand = expand_simplified if simplified else expand_attributes
     return Entity(
         entity_id,
         types,
-        expand_attributes(source, _ENTITY_MEMBERS, reading),
+        expand(source, _ENTITY_MEMBERS, reading),
         _scopes(source, allow_null),
         expires_at=_expiry(source),
     )
@@ -64,14 +67,11 @@ def expand_fragment(
     source = _object(document)
     given = _id(source)
     reading = Reading(context, null=True, partial=merge, typed=False)
-    if simplified:
-        attributes = expand_simplified(source, _ENTITY_MEMBERS, reading)
-    else:
-        attributes = expand_attributes(source, _ENTITY_MEMBERS, reading)
+    expand = expand_simplified if simplified else expand_attributes
     return Entity(
         entity_id or given or "",
         _types(source, context),
-        attributes,
+        expand(source, _ENTITY_MEMBERS, reading),
         _scopes(source, True),
         expires_at=_expiry(source),
     )

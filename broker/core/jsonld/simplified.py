@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker.core.jsonld.attribute import NOT_ATTRIBUTES, Reading, expand_instance
+from broker.core.jsonld.attribute import NOT_ATTRIBUTES, Reading, expand_instance, with_type
 from broker.core.jsonld.geometry import geometry, looks_like_geometry
 from broker.core.jsonld.limits import MAX_ATTRIBUTES, MAX_INSTANCES
 from broker.core.jsonld.values import iri, json_value
@@ -46,7 +46,7 @@ def _of_dataset(dataset: str, value: Any, reading: Reading) -> Instance:
 def _instance(value: Any, reading: Reading) -> Instance:
     if type(value) is dict:
         if looks_like_geometry(value):
-            return {"geometry": geometry(value, reading.null)}
+            return with_type("GeoProperty", {"geometry": geometry(value, reading.null)}, reading)
         if len(value) == 1 and not _WRAPPED.isdisjoint(value):
             return expand_instance(value, reading, 1)
-    return {"value": json_value(value, reading.null)}
+    return with_type("Property", {"value": json_value(value, reading.null)}, reading)

@@ -228,3 +228,14 @@ def test_the_body_is_not_changed(core: ActiveContext) -> None:
     before = deepcopy(document)
     expand_entity(document, core)
     assert document == before
+
+
+def test_4_5_4_a_simplified_entity_is_typed_and_has_no_nulls(core: ActiveContext) -> None:
+    document = {"id": "urn:x:1", "type": "T", "a": {"type": "b"}, "c": {"vocab": "d"}, "location": POINT}
+    assert expand_entity(document, core, simplified=True).attributes == {
+        V + "a": [{"type": "Property", "value": {"type": "b"}}],
+        V + "c": [{"type": "VocabProperty", "vocab": V + "d"}],
+        "https://uri.etsi.org/ngsi-ld/location": [{"type": "GeoProperty", "geometry": POINT}],
+    }
+    with pytest.raises(BadRequestData):
+        expand_entity({"id": "urn:x:1", "type": "T", "a": NGSILD_NULL}, core, simplified=True)
