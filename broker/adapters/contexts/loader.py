@@ -5,14 +5,17 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urljoin
+
+import orjson
 
 from broker.adapters.contexts.library import Library, Source
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.names import MAX_NAME_LENGTH
 from broker.core.jsonld.processing import build_context
-from broker.core.jsonld.reference import canonical, is_core, link_of, local_id, user_reference
+from broker.core.jsonld.reference import is_core, link_of, user_reference
 from broker.core.model.errors import BadRequestData
 from broker.core.model.instant import Instant
 
@@ -191,6 +194,6 @@ def _key(context: Any) -> str:
     if type(context) is str:
         return context
     try:
-        return local_id(canonical(context))
-    except (RecursionError, ValueError) as error:
-        raise BadRequestData("the @context nests too deep") from error
+        return sha256(orjson.dumps(context, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    except orjson.JSONEncodeError as error:
+        raise BadRequestData(f"the @context cannot be used: {error}") from error
