@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from models.ngsild.geometry import GeoPropertyMark
 from models.ngsild.references import Identifier, RelationshipMark
@@ -23,6 +23,17 @@ class Entity(BaseModel):
 
     id: Identifier
     type: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_literals(cls, document: Any) -> Any:
+        """JSON-LD literals (`{"@type": "DateTime", "@value": …}`, clause 4.6.3) stand for their `@value`."""
+        if not isinstance(document, dict):
+            return document
+        return {
+            name: value["@value"] if isinstance(value, dict) and value.keys() == {"@type", "@value"} else value
+            for name, value in document.items()
+        }
 
     def normalized(
         self, *, observed_at: datetime | None = None, unit_codes: Mapping[str, str] | None = None

@@ -37,6 +37,11 @@ def test_normalized_puts_time_and_unit_on_properties_only():
     assert "observedAt" not in document["location"]
 
 
+def test_json_ld_literal_stands_for_its_value():
+    entity = container(dateLastEmptying={"@type": "DateTime", "@value": "2026-11-23T20:22:00Z"})
+    assert entity.dateLastEmptying == datetime(2026, 11, 23, 20, 22, tzinfo=UTC)
+
+
 def test_polygon_that_does_not_close_is_refused():
     ring = [[5.9, 49.4], [6.0, 49.4], [6.0, 49.5], [5.9, 49.5]]
     with pytest.raises(ValidationError, match="ring"):

@@ -17,7 +17,7 @@ def measure(seed: str, at: float, local: datetime) -> Reading:
     power = mean_w * level(POWER_HOURS, second_of_day(local)) * (1 + 0.15 * wobble(seed, at, 600))
     if local.weekday() >= _SATURDAY:
         power *= 0.45
-    voltage = round(230 + 4 * wobble("mains", at, 1800))
+    voltage = round(230 + 4 * wobble("mains", at, 1800), 1)
     return {
         "energy": int(50_000_000 * chance(seed, "age")) + int(count(POWER_HOURS, local, daily_wh)),
         "power": round(power),
@@ -27,9 +27,14 @@ def measure(seed: str, at: float, local: datetime) -> Reading:
 
 
 def encode(reading: Reading) -> Frame:
-    """Channel, type and 32-bit big-endian value, port 3."""
-    fields = ((0x13, "energy"), (0x1A, "power"), (0x25, "voltage"), (0x28, "current"))
-    return Frame(_PORT, b"".join(struct.pack(">BBI", 1, code, reading[name]) for code, name in fields))
+    """Channel, type and 32-bit big-endian value, port 3; voltage goes in tenths of a volt."""
+    fields = (
+        (0x13, reading["energy"]),
+        (0x1A, reading["power"]),
+        (0x25, round(reading["voltage"] * 10)),
+        (0x28, reading["current"]),
+    )
+    return Frame(_PORT, b"".join(struct.pack(">BBI", 1, code, value) for code, value in fields))
 
 
 KIND = Kind(

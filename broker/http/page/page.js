@@ -135,7 +135,7 @@ const serviceName = (type) => (SERVICES[type] ? SERVICES[type][LANGUAGE] : type)
 // Names come compacted or as whole IRIs, depending on the context: here only their last part matters.
 function plain(document) {
   const entity = {};
-  for (const [key, value] of Object.entries(document)) entity[shortName(key)] = value;
+  for (const [key, value] of Object.entries(document)) entity[shortName(key)] = value !== null && typeof value === "object" && "@value" in value ? value["@value"] : value;
   entity.type = shortName(Array.isArray(document.type) ? document.type[0] : document.type);
   if (entity.address && typeof entity.address === "object") {
     entity.address = Object.fromEntries(Object.entries(entity.address).map(([key, value]) => [shortName(key), value]));
