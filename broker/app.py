@@ -150,7 +150,7 @@ async def _serve(settings: Settings) -> int:
     # Half a million objects of contexts and libraries live for ever: let the collector pass over them.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(100_000, 50, 100)
     config = uvicorn.Config(
         asgi,
         http="httptools",
