@@ -30,6 +30,8 @@ async def test_no_context_is_the_core_alone(loader: Loader) -> None:
 @pytest.mark.parametrize("version", ["v1.3", "v1.6", "v1.8", "v1.9"])
 async def test_5_5_7_any_core_version_may_stand_anywhere(loader: Loader, version: str) -> None:
     core = f"{CORE_CONTEXT_PREFIX}{version}.jsonld"
+    plain = core.replace("https:", "http:")
+    assert (await loader.load(plain)).expand_term("location") == "https://uri.etsi.org/ngsi-ld/location"
     for context in (core, [core], [core, A["@context"]], [A["@context"], core]):
         active = await loader.load(context)
         assert active.expand_term("location") == "https://uri.etsi.org/ngsi-ld/location"

@@ -15,7 +15,7 @@ from broker.adapters.contexts.library import Library, Source
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.names import MAX_NAME_LENGTH
 from broker.core.jsonld.processing import build_context
-from broker.core.jsonld.reference import is_core, link_of, user_reference
+from broker.core.jsonld.reference import https, is_core, link_of, user_reference
 from broker.core.model.errors import BadRequestData
 from broker.core.model.instant import Instant
 
@@ -149,7 +149,7 @@ class Loader:
         return True
 
     async def _gather(self, context: Any, base: str | None, gathered: _Gathered, above: tuple[str, ...]) -> None:
-        if is_core(context) and self._library.bundled(context) is not None:
+        if is_core(context) and self._library.bundled(https(context)) is not None:
             return
         if type(context) is str:
             await self._gather_document(context, base, gathered, above)

@@ -44,7 +44,7 @@ def expand_entity(
         entity_id,
         types,
         expand(source, _ENTITY_MEMBERS, reading),
-        _scopes(source, allow_null),
+        _scopes(source, allow_null) or None,
         expires_at=_expiry(source),
     )
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from broker.core.jsonld.values import json_value
 from broker.core.model.entity import NGSILD_NULL
 from broker.core.model.errors import BadRequestData
 
@@ -11,6 +12,9 @@ GEOMETRY_TYPES = frozenset({"Point", "MultiPoint", "LineString", "MultiLineStrin
 
 MAX_POSITIONS = 100_000
 """Positions in one geometry: 16 MB, MongoDB's largest document, would hold about four times as many."""
+
+MAX_COORDINATE = 10**9
+"""Metres of altitude: beyond the Moon, and far within what the database stores as an integer."""
 
 
 def looks_like_geometry(value: Any) -> bool:
@@ -35,6 +39,9 @@ def geometry(value: Any, null: bool) -> Any:
             "the value of a GeoProperty is a GeoJSON geometry such as "
             '{"type": "Point", "coordinates": [6.1, 49.4]} (longitude first)'
         )
+    if len(value) > 2:
+        # Other members (bbox, foreign ones) are kept as they are, within the bounds of any value.
+        json_value(value, False)
     if "crs" in value:
         raise BadRequestData("GeoJSON has no 'crs' (RFC 7946): coordinates are WGS 84 longitude and latitude")
     coordinates = value["coordinates"]
@@ -60,6 +67,8 @@ def _position(value: Any) -> int:
     for number in value:
         if type(number) is not float and type(number) is not int:
             raise BadRequestData("a position consists of numbers")
+        if not -MAX_COORDINATE <= number <= MAX_COORDINATE:
+            raise BadRequestData(f"a number of a position is beyond {MAX_COORDINATE}")
     # A chained comparison that NaN fails, too.
     if not -180 <= value[0] <= 180 or not -90 <= value[1] <= 90:
         raise BadRequestData(

@@ -10,7 +10,12 @@ CORE_PREFIX = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-"
 
 def is_core(context: Any) -> bool:
     """Whether it is the URL of a core context; the core applies to everything without being named."""
-    return type(context) is str and context.replace("http://", "https://", 1).startswith(CORE_PREFIX)
+    return type(context) is str and https(context).startswith(CORE_PREFIX)
+
+
+def https(url: str) -> str:
+    """The URL with https: ETSI's server answers the core contexts under both."""
+    return "https://" + url[7:] if url.startswith("http://") else url
 
 
 def user_reference(context: Any, core_url: str) -> Any:
