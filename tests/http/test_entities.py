@@ -303,6 +303,9 @@ async def test_4_5_23_linked_entities_come_along_inline_or_flat(client: Client) 
     assert [each["id"] for each in flat] == [SENSOR, room["id"]]
     met = (await client.get(f"/entities/{SENSOR}?join=inline&containedBy={room['id']}")).json
     assert "entity" not in met["isIn"]
+    asked = "/entities?type=Sensor&q=isIn%7BRoom:name%7D"
+    assert (await client.get(asked)).error == "BadRequestData"
+    assert [each["id"] for each in (await client.get(f"{asked}&join=inline")).json] == [SENSOR]
     values = (await client.get("/entities?type=Sensor&join=inline&options=keyValues")).json
     assert values[0]["isIn"]["name"] == "Salle des fêtes"
     assert "entity" not in (await client.get(f"/entities/{SENSOR}")).json["isIn"]

@@ -1,7 +1,6 @@
 """Entities (clauses 6.4, 6.5)."""
 
 from broker.core.jsonld.expand import expand_entity, expand_fragment
-from broker.core.model.entity import Entity
 from broker.core.model.errors import BadRequestData
 from broker.http import params
 from broker.http.message import Request, Response
@@ -40,12 +39,8 @@ async def create(ports: Ports, request: Request) -> Response:
     """5.6.1; beyond it, options=upsert replaces an entity that exists, and options=keyValues takes simplified form."""
     document, context = await read_object(ports, request)
     words = params.options(request.parameters)
-    if not words and "format" not in request.parameters:
-        entity = expand_entity(document, context)
-    elif params.form(request.parameters) == "simplified":
-        entity = _whole(expand_fragment(document, context, simplified=True))
-    else:
-        entity = expand_entity(document, context)
+    simplified = bool(request.parameters) and params.form(request.parameters) == "simplified"
+    entity = expand_entity(document, context, simplified=simplified)
     if "upsert" in words:
         result = await batch.batch_upsert(ports, request.tenant, [entity])
         for _, error in result.errors:
@@ -120,12 +115,6 @@ async def purge(ports: Ports, request: Request) -> Response:
 async def refuse_without_id(ports: Ports, request: Request) -> Response:
     """PUT or PATCH of `/entities/`: the entity's identifier is not present (clauses 5.6.17.4, 5.6.18.4)."""
     raise BadRequestData(f"{request.method} needs the entity's id in the path: /ngsi-ld/v1/entities/{{entityId}}.")
-
-
-def _whole(entity: Entity) -> Entity:
-    if not entity.id or not entity.types:
-        raise BadRequestData("The entity needs an id, which is a URI, and a type.")
-    return entity
 
 
 _GONE = Answer(204, "Done.")

@@ -30,7 +30,7 @@ from broker.http.parameters import (
 from broker.http.responses import ROOT, names_context_outside, with_context
 from broker.http.route import Answer, Route
 from broker.http.routes.entity_attributes import entity_id_of
-from broker.http.selection import parameters_of, read_selection, read_types, selectors_of
+from broker.http.selection import check_links, parameters_of, read_selection, read_types, selectors_of
 from broker.operations.contexts import PATH, host_implicitly
 from broker.operations.ports import Ports
 from broker.operations.query import query_entities, retrieve_entity
@@ -83,6 +83,7 @@ async def _answer(
     paging = paging_of(request)
     display = read_display(parameters, context, media_type)
     selection = read_selection(parameters, context, selectors)
+    check_links(selection.query, display.linking.level)
     page = await query_entities(
         ports,
         request.tenant,
