@@ -6,9 +6,10 @@
 import re
 from typing import Any
 
-from broker.core.jsonld.attribute import Reading, expand_attributes, expand_instances
+from broker.core.jsonld.attribute import expand_attributes, expand_instances
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.limits import MAX_SCOPES, MAX_TYPES
+from broker.core.jsonld.members import Reading
 from broker.core.jsonld.names import is_iri
 from broker.core.jsonld.simplified import expand_simplified
 from broker.core.jsonld.values import NULL_REFUSED, instant, iri, shown

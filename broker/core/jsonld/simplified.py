@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from broker.core.jsonld.attribute import NOT_ATTRIBUTES, Reading, expand_instance, with_type
+from broker.core.jsonld.attribute import expand_instance, with_type
 from broker.core.jsonld.geometry import geometry, looks_like_geometry
 from broker.core.jsonld.limits import MAX_ATTRIBUTES, MAX_INSTANCES
+from broker.core.jsonld.members import NOT_ATTRIBUTES, Reading
 from broker.core.jsonld.values import iri, json_value
 from broker.core.model.entity import Attributes, Instance
 from broker.core.model.errors import BadRequestData
