@@ -27,12 +27,14 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /data --create-home eclor
 COPY --from=build /opt/eclor /opt/eclor
-ENV PATH=/opt/eclor/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ECLOR_DATA_DIR=/data ECLOR_HOST=0.0.0.0
+# Inside a container only what the engine lets through arrives: the loopback address would let nothing in.
+ENV PATH=/opt/eclor/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ECLOR_DATA_DIR=/data \
+    ECLOR_HOST=0.0.0.0 ECLOR_AGENTS_HOST=0.0.0.0
 WORKDIR /data
 USER eclor
 EXPOSE 1026 4041
 STOPSIGNAL SIGTERM
-# ECLOR_PORT tells where; broker and agents both answer /health.
+# That of the broker; the agents are asked on their own port (see compose.yaml).
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
     CMD ["python3", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('ECLOR_PORT', '1026') + '/health', timeout=2)"]
 CMD ["eclor", "broker"]

@@ -4,7 +4,7 @@ import argparse
 import difflib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,7 +24,7 @@ examples:
   eclor agents --broker-url http://127.0.0.1:1026
                                        the IoT agents alone, for a broker that runs elsewhere
 
-Every option can also be set in the environment: --mongo-url as ECLOR_MONGO_URL, and so on.
+Options with a value can also be set in the environment: --mongo-url as ECLOR_MONGO_URL, and so on.
 `eclor COMMAND --help` tells more about one command.
 """
 _RUN_EXAMPLES = """\
@@ -57,6 +57,12 @@ example:
 """
 _USAGE_ERROR = 2
 
+# More processes than a large machine has cores to give them.
+_MOST_WORKERS = 64
+# What the demo accepts.
+_MOST_DEVICES = 10_000
+_FASTEST = 100
+
 
 class _Parser(argparse.ArgumentParser):
     """A parser that says what to type instead."""
@@ -82,11 +88,14 @@ def _port(text: str) -> int:
     return value
 
 
-def _count(text: str) -> int:
-    value = int(text) if text.isdecimal() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
-    return value
+def _count(most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text) if text.isdecimal() else 0
+        if not 0 < value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {most}")
+        return value
+
+    return read
 
 
 def _rate(text: str) -> float:
@@ -94,15 +103,14 @@ def _rate(text: str) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value <= 1_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 (1 is real time, at most 1000)")
+    if not 0 < value <= _FASTEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 and up to {_FASTEST}")
     return value
 
 
-def _add(parser: argparse.ArgumentParser, option: str, text: str, **settings: object) -> None:
+def _add(parser: argparse.ArgumentParser, option: str, text: str, variable: str = "", **settings: object) -> None:
     """An option that the environment can set as well. An empty variable counts as absent."""
-    variable = "ECLOR_" + option.removeprefix("--").replace("-", "_").upper()
-    given = os.environ.get(variable)
+    given = os.environ.get(variable or "ECLOR_" + option.removeprefix("--").replace("-", "_").upper())
     if given:
         # argparse applies the option's type to a default that is text, and names the option when it does not fit.
         settings["default"] = given
@@ -125,15 +133,22 @@ def _add_broker_options(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--port", "port the broker listens on", type=_port, default=1026, metavar="PORT")
     _add(parser, "--data-dir", "where data is kept", type=Path, default=".eclor", metavar="DIR")
     _add(parser, "--mongo-url", "the MongoDB to use instead of an embedded one", metavar="URL")
-    _add(parser, "--workers", "broker processes to share the work", type=_count, default=1, metavar="N")
+    _add(parser, "--workers", "broker processes to share the work", type=_count(_MOST_WORKERS), default=1, metavar="N")
     _add(parser, "--alias", "name of this broker among brokers that federate", metavar="NAME")
     _add(parser, "--public-url", "where clients reach the broker, if not at its own address", metavar="URL")
     _add(parser, "--log", "how to print: for people or for programs", choices=("text", "json"), metavar="{text,json}")
 
 
 def _add_demo_options(parser: argparse.ArgumentParser) -> None:
-    _add(parser, "--devices", "how many simulated devices", type=_count, default=200, metavar="N")
-    _add(parser, "--rate", "how fast time passes for them, 1 being real time", type=_rate, default=1.0, metavar="X")
+    _add(parser, "--devices", "how many simulated devices", type=_count(_MOST_DEVICES), default=200, metavar="N")
+    _add(
+        parser,
+        "--rate",
+        "how often they report, 1 being every 30 s",
+        type=_rate,
+        default=1.0,
+        metavar="X",
+    )
 
 
 def _add_agents(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -141,8 +156,11 @@ def _add_agents(commands: "argparse._SubParsersAction[_Parser]") -> None:
     _add(parser, "--broker-url", "the NGSI-LD broker", default="http://127.0.0.1:1026", metavar="URL")
     _add(parser, "--mqtt-url", "the MQTT server", default="mqtt://127.0.0.1:1883", metavar="URL")
     _add(parser, "--mongo-url", "the MongoDB that remembers the devices", metavar="URL")
-    _add(parser, "--host", "address of the HTTP interface", default="127.0.0.1", metavar="ADDRESS")
-    _add(parser, "--port", "port of the HTTP interface", type=_port, default=4041, metavar="PORT")
+    # The broker has ECLOR_HOST and ECLOR_PORT, and one environment may serve both.
+    text = "address of the HTTP interface (ECLOR_AGENTS_HOST)"
+    _add(parser, "--host", text, "ECLOR_AGENTS_HOST", default="127.0.0.1", metavar="ADDRESS")
+    text = "port of the HTTP interface (ECLOR_AGENTS_PORT)"
+    _add(parser, "--port", text, "ECLOR_AGENTS_PORT", type=_port, default=4041, metavar="PORT")
 
 
 def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:

@@ -49,11 +49,12 @@ def mosquitto_configuration(port: int, store: Path) -> str:
         "persistence true",
         f"persistence_location {store}/",
         "autosave_interval 60",
-        f"message_size_limit {_LARGEST_MESSAGE}",
+        f"max_packet_size {_LARGEST_MESSAGE}",
         f"max_queued_messages {_MESSAGES_KEPT}",
         "log_dest stderr",
         "log_type error",
         "log_type warning",
+        "log_timestamp false",
         "connection_messages false",
     ]
     if os.getuid() == 0:

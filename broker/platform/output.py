@@ -3,6 +3,7 @@
 The format `text` is for people: time, name, message. `json` is one object per line, for whatever collects logs.
 """
 
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ _FILE_BYTES = 2_000_000
 _FILE_GENERATIONS = 1
 _LINE_CHARACTERS = 4_000
 _MEMBERS_OF_EVERY_LINE = frozenset({"event", "level", "timestamp"})
+_OWN_CLOCK = re.compile(r"^\d\d:\d\d:\d\d\s+")
 _MONGOD_LEVELS = {"W": "warning", "E": "error", "F": "critical"}
 
 
@@ -46,7 +48,8 @@ class Console:
         def receive(line: str) -> None:
             members = parse_object(line)
             if members is None or "event" not in members:
-                members = {"level": "info", "event": line}
+                # Every line gets the time: what a program for people printed in front need not stand there twice.
+                members = {"level": "info", "event": _OWN_CLOCK.sub("", line, count=1)}
             self._line(name, members)
 
         return receive

@@ -17,6 +17,7 @@ import pytest
 from broker.cli import build_parser
 from broker.platform.child import StartError
 from broker.platform.mongod import find_mongod
+from broker.platform.mqtt import find_mosquitto
 
 _ROOT = Path(__file__).parents[2]
 _PATIENCE_SECONDS = 60.0
@@ -105,23 +106,23 @@ def _command_line(pid: int) -> str:
 
 
 class Served:
-    """`eclor broker` on an embedded mongod."""
+    """`eclor broker`, or another command, on an embedded mongod."""
 
-    def __init__(self, data: Path, *more: str) -> None:
+    def __init__(self, data: Path, *more: str, command: str = "broker") -> None:
         with socket.socket() as candidate:
             candidate.bind(("127.0.0.1", 0))
             self.port = candidate.getsockname()[1]
         self.log = data.parent / f"output-{self.port}"
-        command = [sys.executable, "-m", "broker.cli", "broker", "--log", "text", "--data-dir", str(data)]
+        program = [sys.executable, "-m", "broker.cli", command, "--log", "text", "--data-dir", str(data)]
         with self.log.open("w") as output:
             self.process = subprocess.Popen(
-                [*command, "--port", str(self.port), *more], stdout=output, stderr=subprocess.STDOUT, cwd=_ROOT
+                [*program, "--port", str(self.port), *more], stdout=output, stderr=subprocess.STDOUT, cwd=_ROOT
             )
         self.wait_for("is running")
 
-    def wait_for(self, words: str) -> None:
+    def wait_for(self, words: str, times: int = 1) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while words not in self.log.read_text():
+        while self.log.read_text().count(words) < times:
             assert time.monotonic() < deadline, self.log.read_text()
             assert self.process.poll() is None, self.log.read_text()
             time.sleep(0.05)
@@ -187,4 +188,65 @@ def test_no_broker_process_outlives_a_killed_supervisor(served: Served) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while any(_state_and_parent(pid)[0] != "Z" for pid in processes):
         assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def whole_platform(tmp_path: Path) -> Iterator[Served]:
+    try:
+        find_mongod()
+    except StartError as missing:
+        pytest.skip(str(missing))
+    ports = []
+    for _ in range(2):
+        with socket.socket() as candidate:
+            candidate.bind(("127.0.0.1", 0))
+            ports.append(str(candidate.getsockname()[1]))
+    more = ("--mqtt-port", ports[0], "--agents-port", ports[1], "--demo", "--devices", "20", "--rate", "30")
+    platform = Served(tmp_path / "data", *more, command="run")
+    yield platform
+    if platform.process.poll() is None:
+        platform.process.terminate()
+        platform.process.wait(_PATIENCE_SECONDS)
+
+
+def _descendants(pid: int) -> list[int]:
+    found = []
+    for child in _processes_started_by(pid):
+        found += [child, *_descendants(child)]
+    return found
+
+
+@linux
+def test_the_whole_platform_survives_the_death_of_any_part(whole_platform: Served) -> None:
+    whole_platform.wait_for("notified")
+    for name, words in (
+        ("mongodb", "--dbpath"),
+        ("mqtt", "mosquitto" if find_mosquitto() else "amqtt_server"),
+        ("broker", "-m broker --host"),
+        ("agents", "-m agents --broker-url"),
+        ("demo", "-m agents.demo"),
+    ):
+        (process,) = whole_platform.children(words)
+        os.kill(process, signal.SIGKILL)
+        whole_platform.wait_for(f"{name} is back")
+    told = whole_platform.log.read_text().count("notified")
+    whole_platform.wait_for("notified", told + 1)
+    everybody = _descendants(whole_platform.process.pid)
+    whole_platform.process.send_signal(signal.SIGINT)
+    assert whole_platform.process.wait(_PATIENCE_SECONDS) == 0
+    assert all(_state_and_parent(pid)[0] == "Z" for pid in everybody)
+    assert "did not stop" not in whole_platform.log.read_text()
+
+
+@linux
+def test_nothing_of_the_whole_platform_outlives_a_killed_supervisor(whole_platform: Served) -> None:
+    whole_platform.wait_for("notified")
+    everybody = _descendants(whole_platform.process.pid)
+    assert len(everybody) >= 5
+    whole_platform.process.kill()
+    whole_platform.process.wait()
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while left := [_command_line(pid) for pid in everybody if _state_and_parent(pid)[0] != "Z"]:
+        assert time.monotonic() < deadline, left
         time.sleep(0.02)
