@@ -131,8 +131,13 @@ leaves = (
     | st.builds(Compare, text_paths, orders | equalities, iris.map(lambda iri: (Value("string", iri),)))
     | st.builds(Match, attribute_paths | text_paths, patterns, st.booleans())
 )
+intervals = st.builds(
+    lambda path, pairs: And(tuple(Compare(path, operator, (value,)) for operator, value in pairs)),
+    attribute_paths,
+    st.lists(st.tuples(orders, ordered_values | numbers.map(lambda v: Value("number", v))), min_size=2, max_size=3),
+)
 nodes = st.recursive(
-    leaves,
+    leaves | intervals,
     lambda inner: (
         st.builds(Not, inner)
         | st.builds(lambda terms: And(tuple(terms)), st.lists(inner, min_size=1, max_size=3))

@@ -66,13 +66,14 @@ async def _advised(collection):
         _q("a==7"),
         _q("a==7..16"),
         _q("a>1990"),
+        _q("a>=1000;a<1010"),
         _q('text=="text 7"'),
         _q("link==urn:x:7"),
         _q("a.observedAt>=2027-01-15T08:00:00Z"),
         _q('a==7|text=="text 8"'),
         EntityQuery(geo=parse_geo("near;maxDistance==1000", "Point", [7, 1], AREA)),
     ],
-    ids=["number", "range", "order", "text", "relationship", "member", "alternatives", "geoproperty"],
+    ids=["number", "range", "order", "interval", "text", "relationship", "member", "alternatives", "geoproperty"],
 )
 async def test_a_path_asked_for_often_gets_an_index_that_serves_it(collection, advisor, query):
     for _ in range(ASKED_OFTEN - 1):

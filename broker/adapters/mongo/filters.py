@@ -6,17 +6,18 @@ MongoDB's. Only what is exact goes under a negation. Works on MongoDB 4.4 to 8.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from broker.adapters.mongo.documents import escape
 from broker.adapters.mongo.geo_filters import geo_filter
-from broker.adapters.mongo.term_filters import Part, term_filter
+from broker.adapters.mongo.term_filters import Part, interval_filter, term_filter
 from broker.core.model.instant import Instant
 from broker.core.ql.ast import EntityQuery, EntitySelector
 from broker.core.ql.evaluate import DEFAULT_INSTANCE
-from broker.core.ql.nodes import And, Linked, Not, Or, QNode
-from broker.core.ql.regex import literal_of, prefix_of
+from broker.core.ql.nodes import ANY_LANGUAGE, And, Compare, Linked, Not, Or, Path, QNode, Value
+from broker.core.ql.pattern_text import literal_of, prefix_of
 from broker.core.ql.scope import ScopePattern, ScopeQuery
 from broker.core.ql.types import TypeSelection
 
@@ -69,8 +70,10 @@ def compile(query: EntityQuery, now: Instant) -> Compiled:  # the module is its 
 def _node(node: QNode, datasets: Filter | None) -> tuple[Filter | None, QNode | None]:
     """What narrows (None: nothing does), and what remains of the node (None: nothing does)."""
     if isinstance(node, And):
-        parts = [_node(term, datasets) for term in node.terms]
-        conditions = [condition for condition, _ in parts if condition is not None]
+        intervals, terms = _intervals(node.terms) if datasets is None else ([], node.terms)
+        parts = [_node(term, datasets) for term in terms]
+        conditions = [interval_filter(interval) for interval in intervals]
+        conditions += [condition for condition, _ in parts if condition is not None]
         left = tuple(rest for _, rest in parts if rest is not None)
         return (_all_of(conditions) if conditions else None), (And(left) if left else None)
     if isinstance(node, Or):
@@ -85,6 +88,23 @@ def _node(node: QNode, datasets: Filter | None) -> tuple[Filter | None, QNode | 
         return {f"attributes.{escape(node.relationship)}.type": {"$in": ["Relationship", "ListRelationship"]}}, node
     part: Part = term_filter(node, datasets)
     return part.filter, None if part.exact else node
+
+
+def _intervals(terms: Sequence[QNode]) -> tuple[list[list[Compare]], list[QNode]]:
+    """Terms that bound the same target by numbers from two sides, and the other terms."""
+    bounds: dict[Path, list[Compare]] = {}
+    for term in terms:
+        if isinstance(term, Compare) and _bounds_by_number(term):
+            bounds.setdefault(term.path, []).append(term)
+    intervals = [group for group in bounds.values() if len(group) > 1]
+    taken = {id(term) for group in intervals for term in group}
+    return intervals, [term for term in terms if id(term) not in taken]
+
+
+def _bounds_by_number(term: Compare) -> bool:
+    path, value = term.path, term.values[0]
+    plain = len(path.attributes) == 1 and path.member is None and path.trail != ANY_LANGUAGE
+    return plain and term.operator not in {"==", "!="} and isinstance(value, Value) and value.kind == "number"
 
 
 def _selector(selector: EntitySelector) -> tuple[Filter, bool]:

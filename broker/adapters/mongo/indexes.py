@@ -30,7 +30,7 @@ WINDOW = 600.0
 ENTITIES_MIN = 1_000
 """Below this, looking at every entity costs about a millisecond."""
 INDEXES_MAX = 16
-"""Advised indexes of a tenant: MongoDB allows 64 a collection, and each costs every write."""
+"""Paths of a tenant with advised indexes, one or two each: MongoDB allows 64 a collection, and each costs every write."""
 UNUSED = 86_400.0
 """Seconds after which an index that served no query is dropped."""
 REVIEW = 3_600.0
@@ -38,6 +38,9 @@ REVIEW = 3_600.0
 _PATHS_KEPT = 1_024
 """Paths counted at a time: what clients ask is theirs to choose."""
 _PREFIX = "asked "
+_SEVERAL = ".1"
+"""Ends the names of indexes of those entities that have several instances of an attribute (see `interval_filter`):
+empty for most attributes, and kept as long as any other index of that attribute."""
 _NAME_MAX = 120
 """Characters of an index's name: MongoDB 4.4 allows 127 bytes with the namespace before it dropped the bound."""
 _SAMPLE = 50
@@ -87,7 +90,7 @@ class IndexAdvisor:
             self._counts.clear()
             self._settled.clear()
             self._since = now
-        for asked in _asked(query):
+        for asked in set(_asked(query)):
             if asked in self._settled:
                 continue
             count = self._counts[asked] = self._counts.get(asked, 0) + 1
@@ -125,20 +128,25 @@ class IndexAdvisor:
         """Drop advised indexes that served no query, whichever process asked, for `UNUSED` seconds before `now`."""
         self._reviewed = now
         cursor = await self._collection.aggregate([{"$indexStats": {}}])
-        for index in await cursor.to_list():
-            name, uses = index["name"], int(index["accesses"]["ops"])
-            if not name.startswith(_PREFIX):
+        advised = {index["name"]: int(index["accesses"]["ops"]) for index in await cursor.to_list()}
+        advised = {name: uses for name, uses in advised.items() if name.startswith(_PREFIX)}
+        for name, uses in list(advised.items()):
+            if name.endswith(_SEVERAL):
                 continue
             known, since = self._used.get(name, (-1, now))
             if known != uses:
                 self._used[name] = (uses, now)
             elif now - since > UNUSED:
                 self._used.pop(name)
+                advised.pop(name)
+                await self._collection.drop_index(name)
+        for name in [name for name in advised if name.endswith(_SEVERAL)]:
+            if sum(other.startswith(name.removesuffix("1")) for other in advised) == 1:
                 await self._collection.drop_index(name)
 
     async def _create(self, asked: _Asked) -> None:
         existing = await self._collection.index_information()
-        advised = sum(name.startswith(_PREFIX) for name in existing)
+        advised = sum(name.startswith(_PREFIX) and not name.endswith(_SEVERAL) for name in existing)
         name = asked.name
         if name in existing or advised >= INDEXES_MAX or len(name.encode()) > _NAME_MAX:
             return
@@ -153,7 +161,10 @@ class IndexAdvisor:
             return
         kind = await self._kind(field)
         if kind is not None:
+            several = f"{_PREFIX}{escape(asked.attribute)}{_SEVERAL}"
             value = ".".join((field, VALUE_MEMBER[kind], *asked.trail))
+            # Before the other, whose presence says that both are there.
+            await self._collection.create_index([(f"{field}.1.type", 1)], name=several, sparse=True)
             await self._collection.create_index([(f"{field}.type", 1), (value, 1)], name=name, sparse=True)
 
     async def _kind(self, field: str) -> str | None:

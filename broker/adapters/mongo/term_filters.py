@@ -6,6 +6,7 @@ has, and shows at once that there is nothing of the other kinds.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
@@ -13,7 +14,7 @@ from typing import Any, TypeAlias
 from broker.adapters.mongo.documents import escape
 from broker.core.model.entity import VALUE_MEMBER
 from broker.core.ql.nodes import ANY_LANGUAGE, Compare, Exists, Match, Path, Range, Value
-from broker.core.ql.regex import literal_of, prefix_of
+from broker.core.ql.pattern_text import literal_of, prefix_of
 
 Filter: TypeAlias = dict[str, Any]
 
@@ -51,6 +52,19 @@ def term_filter(node: Exists | Compare | Match, datasets: Filter | None) -> Part
     if isinstance(node, Compare) and node.operator == "!=":
         return _unequal(node, datasets)
     return _over_kinds(node, datasets)
+
+
+def interval_filter(nodes: Sequence[Compare]) -> Filter:
+    """The exact filter of several orders of one target to numbers: `a>=1;a<2`.
+
+    MongoDB reads one bound of an index for conditions that different instances may meet. An attribute with a single
+    instance has to meet all of them in it, which reads both bounds; those with more have an index of their own.
+    """
+    path = nodes[0].path
+    several = {f"attributes.{escape(path.attributes[0])}.1.type": {"$exists": True}}
+    apart = [term_filter(node, None).filter for node in nodes]
+    in_one = [_wrap(path, {"$and": [_of_kind(node, kind).filter for node in nodes]}, None) for kind in _kinds(nodes[0])]
+    return {"$or": [*in_one, {"$and": [several, *apart]}]}
 
 
 def _over_kinds(node: Exists | Compare | Match, datasets: Filter | None) -> Part:

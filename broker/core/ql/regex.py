@@ -49,7 +49,6 @@ _ESCAPES: dict[str, _Test] = {
 }
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r"}
 _COUNT = re.compile(r"\{(\d{1,3})(?:(,)(\d{0,3}))?\}", re.ASCII)
-_PLAIN_START = re.compile(r"[^\\.+*?^$(){}\[\]|\0]+")
 _REPEAT_MAX = 255
 """RE_DUP_MAX of IEEE 1003.2."""
 _STEPS_KEPT = 2_000
@@ -124,31 +123,6 @@ def compile_pattern(text: str) -> Pattern:
     folds = text.startswith("(?i)")
     builder = _Builder(text[4:].lower() if folds else text, text)
     return Pattern(builder, folds)
-
-
-def literal_of(text: str) -> tuple[bool, str, bool] | None:
-    """What a pattern without special characters says: (from the start?, characters, to the end?); else None."""
-    body = text
-    begins, ends = body.startswith("^"), body.endswith("$") and not body.endswith("\\$")
-    body = body[1 if begins else 0 : len(body) - 1 if ends else None]
-    while body.startswith(".*") and not body.startswith((".*?", ".*+", ".**", ".*{")):
-        body, begins = body[2:], False
-    while body.endswith(".*") and not body.endswith("\\.*"):
-        body, ends = body[:-2], False
-    plain = re.sub(r"\\([.+*?^$(){}\[\]|/-])", r"\1", body)
-    special = re.sub(r"\\[.+*?^$(){}\[\]|/-]", "", body)
-    return None if any(char in special for char in "\\.+*?^$(){}[]|") else (begins, plain, ends)
-
-
-def prefix_of(text: str) -> str:
-    """What every text in which a pattern is found begins with; empty where that is not plain to see."""
-    if not text.startswith("^") or "|" in text:
-        return ""
-    plain = _PLAIN_START.match(text, 1)
-    if plain is None:
-        return ""
-    found = plain.group()
-    return found[:-1] if text[plain.end() : plain.end() + 1] in {"*", "?", "{"} else found
 
 
 class _Builder:

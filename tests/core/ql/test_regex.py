@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.core.model.errors import BadRequestData, TooComplexQuery
-from broker.core.ql.regex import compile_pattern, literal_of, prefix_of
+from broker.core.ql.pattern_text import literal_of, prefix_of
+from broker.core.ql.regex import compile_pattern
 
 _atoms = st.sampled_from(["a", "b", ".", "[ab]", "[^a]", "[a-c]", "\\.", "\\d", "^", "$", "c"])
 _patterns = st.recursive(
