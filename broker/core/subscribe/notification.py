@@ -1,8 +1,8 @@
 """Notifications (clauses 5.3.1, 5.8.6) as messages of the HTTP and MQTT bindings (6.3.8, 7.2)."""
 
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 
@@ -43,9 +43,10 @@ def link_value(context: ActiveContext) -> str | None:
 def _message(subscription: Subscription, entities: list[Entity], now: Instant, seed: str) -> Message:
     accept, info = subscription.endpoint.accept, subscription.endpoint.receiver_info
     is_inside = accept == _JSONLD or (accept == _GEOJSON and not _prefers_json(info))
+    digest = blake2b(f"{subscription.id} {seed}".encode(), digest_size=16).hexdigest()
     body = orjson.dumps(
         {
-            "id": f"urn:ngsi-ld:Notification:{uuid5(NAMESPACE_URL, f'{subscription.id} {seed}')}",
+            "id": f"urn:ngsi-ld:Notification:{digest}",
             "type": "Notification",
             "subscriptionId": subscription.id,
             "notifiedAt": format_instant(now),
@@ -76,15 +77,14 @@ def _told(change: Change, *, show_changes: bool) -> Entity:
     entity = change.entity
     if change.trigger is Trigger.ENTITY_DELETED:
         return entity.with_(attributes=_deleted(entity.attributes, change.at) if show_changes else {})
-    if not change.previous:
-        return entity
-    attributes: Attributes = dict(entity.attributes)
+    replaced: Attributes = {}
     for name, previous in change.previous.items():
         told = entity.attributes.get(name, [])
-        if len(previous) != len(told) or len(told) > 1:
-            told = told + _gone(previous, told, change.at)
-        attributes[name] = with_previous(told, previous) if show_changes else told
-    return entity.with_(attributes=attributes)
+        if len(previous) != 1 or len(told) != 1 or previous[0].get("datasetId") != told[0].get("datasetId"):
+            replaced[name] = told = told + _gone(previous, told, change.at)
+        if show_changes:
+            replaced[name] = with_previous(told, previous)
+    return entity.with_(attributes={**entity.attributes, **replaced}) if replaced else entity
 
 
 def _gone(previous: list[Instance], current: list[Instance], at: Instant) -> list[Instance]:

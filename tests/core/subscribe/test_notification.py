@@ -129,6 +129,14 @@ def test_5_8_6_a_deleted_instance_names_its_dataset():
     ]
 
 
+def test_5_8_6_an_instance_that_gives_way_to_another_dataset_is_told_as_deleted():
+    change = updated(entity(level=[prop(1)]), entity(level=[prop(2, datasetId="urn:d:2")]))
+    assert sent_entity(change)["level"] == [
+        {"type": "Property", "value": 2, "datasetId": "urn:d:2"},
+        NULL,
+    ]
+
+
 def test_5_2_14_show_changes_gives_previous_values():
     before = entity(level=1, near=[{"type": "Relationship", "object": "urn:x:1"}])
     after = entity(level=2, near=[{"type": "Relationship", "object": "urn:x:2"}], power=3)
