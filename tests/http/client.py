@@ -95,7 +95,7 @@ class Client:
     async def _send(self, method: str, path: str, query: str, headers: dict[str, str], data: bytes) -> Answer:
         scope = {
             "type": "http",
-            "asgi": {"version": "3.0"},
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": "1.1",
             "method": method,
             "scheme": "http",

@@ -1,5 +1,6 @@
 """What stands beside the API: its description, the state of the broker, the page."""
 
+import re
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -66,6 +67,17 @@ async def test_the_reference_page_needs_neither_scripts_nor_the_internet(client:
     assert "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}" in page
     assert "<script" not in page
     assert "https://cdn" not in page
+
+
+async def test_the_page_and_its_parts_are_served_and_may_run_no_other_scripts(client: Client) -> None:
+    page = await client.get("//")
+    assert page.status == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    parts = re.findall(r'(?:src|href)="(/page/[^"]+)"', page.body.decode())
+    assert parts
+    for part in parts:
+        assert (await client.get(f"/{part}")).status == 200
 
 
 async def test_health_is_503_unless_all_is_well() -> None:

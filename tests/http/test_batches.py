@@ -1,5 +1,7 @@
 """Clauses 6.14 to 6.17 and 6.31."""
 
+import asyncio
+
 from broker.http.routes.entity_operations import MAX_ENTITIES
 from tests.http.client import CORE_LINK, LD, Client
 from tests.http.samples import SENSOR, sensor
@@ -81,6 +83,23 @@ async def test_a_batch_is_an_array_of_the_right_things_and_not_empty(client: Cli
     assert (await client.post("/entityOperations/delete", [1])).error == "BadRequestData"
     many = ["urn:a:b"] * (MAX_ENTITIES + 1)
     assert (await client.post("/entityOperations/delete", many)).error == "BadRequestData"
+
+
+async def test_a_large_batch_lets_others_in_between(client: Client) -> None:
+    await client.post("/entities", sensor(0))
+    finished: list[str] = []
+
+    async def large() -> None:
+        assert (await client.post("/entityOperations/upsert", [sensor(number) for number in range(2000)])).status == 201
+        finished.append("batch")
+
+    async def small() -> None:
+        await asyncio.sleep(0)
+        assert (await client.get("/entities/urn:ngsi-ld:Sensor:0")).status == 200
+        finished.append("retrieval")
+
+    await asyncio.gather(large(), small())
+    assert finished == ["retrieval", "batch"]
 
 
 async def test_6_3_5_contexts_stand_in_each_entity_and_nowhere_else(client: Client) -> None:

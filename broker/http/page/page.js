@@ -20,7 +20,7 @@ const TEXTS = {
       relativeHumidity: "Humidité", pressure: "Pression", totalActivePower: "Puissance", totalActiveEnergyImport: "Énergie",
       current: "Courant", voltage: "Tension", phaseVoltage: "Tension", batteryLevel: "Pile", batteryVoltage: "Pile", activePower: "Puissance",
     },
-    words: { free: "libre", occupied: "occupée", on: "allumé", off: "éteint", low: "tamisé", ok: "en ordre", closed: "fermée", unknown: "inconnu" },
+    words: { free: "libre", occupied: "occupée", on: "allumée", off: "éteinte", low: "tamisée", ok: "en ordre", closed: "fermée", unknown: "inconnu" },
   },
   en: {
     skip: "Go to the latest values", lead: "A territory's sensors speak; this platform understands them, keeps their latest state and tells whoever wants to know.",
@@ -181,8 +181,11 @@ async function poll() {
   clearTimeout(state.timer);
   if (document.hidden) return; // nobody looks: nothing is asked
   try {
-    show((await readEntities()).map(plain));
-    setPulse("live", state.entities.length ? T.live(state.entities.length, clock(new Date())) : T.idle);
+    const entities = (await readEntities()).map(plain);
+    show(entities);
+    const things = entities.filter((e) => !isArea(e)).length;
+    const most = entities.length === MAX_ENTITIES ? ` (${T.more(number(MAX_ENTITIES))})` : "";
+    setPulse("live", things ? T.live(number(things), clock(new Date())) + most : T.idle);
   } catch (error) {
     console.warn("poll failed", error);
     setPulse("lost", T.lost);
@@ -200,8 +203,8 @@ function show(entities) {
   state.entities = entities;
   state.seen = new Map(entities.map((e) => [e.id, e.modifiedAt]));
   for (const e of entities) if (typeof e.waterConsumption === "number" && !firstIndex.has(e.id)) firstIndex.set(e.id, e.waterConsumption);
-  const areas = entities.filter((e) => e.location && /Polygon$/.test(e.location.type));
-  const things = entities.filter((e) => !areas.includes(e));
+  const areas = entities.filter(isArea);
+  const things = entities.filter((e) => !isArea(e));
   $("empty").hidden = entities.length > 0;
   $("services").hidden = $("news-section").hidden = things.length === 0;
   drawMap(areas, things.filter((e) => e.location && e.location.type === "Point"), fresh);
@@ -209,6 +212,8 @@ function show(entities) {
   drawNews(things);
   drawDetail();
 }
+
+const isArea = (entity) => Boolean(entity.location) && /Polygon$/.test(entity.location.type);
 
 function rings(geometry) {
   return geometry.type === "Polygon" ? [geometry.coordinates[0]] : geometry.coordinates.map((polygon) => polygon[0]);
