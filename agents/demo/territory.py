@@ -190,7 +190,7 @@ def place_in(commune: Commune, random: Random) -> Place:
     """A place in the commune, most likely near its centre, rounded to about a metre."""
     longitude, latitude = commune.centre
     for _ in range(50):
-        place = (round(random.gauss(longitude, 0.0075), 5), round(random.gauss(latitude, 0.0045), 5))
+        place = (round(random.gauss(longitude, 0.011), 5), round(random.gauss(latitude, 0.007), 5))
         if commune.contains(place):
             return place
     return commune.centre
