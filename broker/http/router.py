@@ -42,6 +42,11 @@ class _Node:
     variable: "_Node | None" = None
     targets: dict[str, Target] = field(default_factory=dict)
 
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no path goes further: a variable there may hold a URL with its slashes as they are."""
+        return not self.literals and self.variable is None
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -69,12 +74,16 @@ class Router:
         if len(path) > _MAX_PATH:
             return None
         node, variables = self._root, []
-        for segment in path.removesuffix("/").split("/"):
+        segments = path.removesuffix("/").split("/")
+        for depth, segment in enumerate(segments):
             following = node.literals.get(segment)
             if following is None:
                 following = node.variable
                 if following is None or not segment:
                     return None
+                if following.is_leaf:
+                    variables.append(unquote("/".join(segments[depth:])))
+                    return Match(following.targets, tuple(variables))
                 variables.append(unquote(segment) if "%" in segment else segment)
             node = following
         return Match(node.targets, tuple(variables)) if node.targets else None

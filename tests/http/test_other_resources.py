@@ -27,6 +27,7 @@ async def test_6_26_one_type_by_short_or_full_name(client: Client) -> None:
     short = (await client.get("/types/Sensor")).json
     full = (await client.get("/types/https:%2F%2Furi.etsi.org%2Fngsi-ld%2Fdefault-context%2FSensor")).json
     assert short == full
+    assert (await client.get("/types/https://uri.etsi.org/ngsi-ld/default-context/Sensor/")).json == full
     assert (short["type"], short["entityCount"]) == ("EntityTypeInfo", 1)
     assert short["attributeDetails"][0]["attributeTypes"] == ["Property"]
     assert (await client.get("/types/Lamp")).status == 404
