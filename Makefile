@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 COMPILE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet
 CHECKED := broker agents models schemas tests benchmarks
+FAST := tests/core tests/models tests/operations tests/demo
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check bench image lock
@@ -26,7 +27,7 @@ check: install ## Formatting, lint, types, layers, and the tests that need no se
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/core
+	$(BIN)/python -m pytest $(FAST)
 
 bench: install ## The benchmarks
 	$(BIN)/python -m benchmarks.run

@@ -16,8 +16,8 @@ from broker.platform.place import lock_data_directory, prepare_data_directory, r
 from broker.platform.readiness import http_answers
 
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
-# Broker and agents wait that long for what they stand on before they serve.
-_START_SECONDS = 60.0
+# Longer than the broker waits for its MongoDB: it ends with a reason of its own before it is ended without one.
+_START_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)

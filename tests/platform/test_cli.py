@@ -18,9 +18,18 @@ from broker.cli import build_parser
 from broker.platform.child import StartError
 from broker.platform.mongod import find_mongod
 from broker.platform.mqtt import find_mosquitto
+from broker.platform.output import Console
+from broker.platform.plan import Wish, make_plan
+from broker.platform.run import report
 
 _ROOT = Path(__file__).parents[2]
 _PATIENCE_SECONDS = 60.0
+
+
+def _free_port() -> int:
+    with socket.socket() as candidate:
+        candidate.bind(("127.0.0.1", 0))
+        return int(candidate.getsockname()[1])
 
 
 def _eclor(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -109,9 +118,7 @@ class Served:
     """`eclor broker`, or another command, on an embedded mongod."""
 
     def __init__(self, data: Path, *more: str, command: str = "broker") -> None:
-        with socket.socket() as candidate:
-            candidate.bind(("127.0.0.1", 0))
-            self.port = candidate.getsockname()[1]
+        self.port = _free_port()
         self.log = data.parent / f"output-{self.port}"
         program = [sys.executable, "-m", "broker.cli", command, "--log", "text", "--data-dir", str(data)]
         with self.log.open("w") as output:
@@ -197,12 +204,8 @@ def whole_platform(tmp_path: Path) -> Iterator[Served]:
         find_mongod()
     except StartError as missing:
         pytest.skip(str(missing))
-    ports = []
-    for _ in range(2):
-        with socket.socket() as candidate:
-            candidate.bind(("127.0.0.1", 0))
-            ports.append(str(candidate.getsockname()[1]))
-    more = ("--mqtt-port", ports[0], "--agents-port", ports[1], "--demo", "--devices", "20", "--rate", "30")
+    ports = ("--mqtt-port", str(_free_port()), "--agents-port", str(_free_port()))
+    more = (*ports, "--demo", "--devices", "20", "--rate", "30")
     platform = Served(tmp_path / "data", *more, command="run")
     yield platform
     if platform.process.poll() is None:
@@ -250,3 +253,41 @@ def test_nothing_of_the_whole_platform_outlives_a_killed_supervisor(whole_platfo
     while left := [_command_line(pid) for pid in everybody if _state_and_parent(pid)[0] != "Z"]:
         assert time.monotonic() < deadline, left
         time.sleep(0.02)
+
+
+@linux
+def test_addresses_with_passwords_are_on_no_command_line_of_ours(tmp_path: Path) -> None:
+    secret = "s3cret"
+    wish = Wish(
+        data_directory=tmp_path,
+        port=_free_port(),
+        agents_port=_free_port(),
+        mongo_url=f"mongodb://jane:{secret}@127.0.0.1:9",
+        mqtt_url=f"mqtt://jane:{secret}@127.0.0.1:9",
+        agents=True,
+        demo=True,
+    )
+    plan = make_plan(wish, Console("text"))
+    assert [child.name for child in plan.children] == ["broker", "agents", "demo"]
+    assert secret not in str([child.command for child in plan.children])
+    assert secret not in report(wish, plan)
+    assert plan.children[0].environment["ECLOR_MONGO_URL"] == wish.mongo_url
+
+
+@linux
+def test_the_agents_alone_hide_the_passwords_of_the_environment(tmp_path: Path) -> None:
+    url = "mqtt://jane:s3cret@127.0.0.1:9"
+    command = [sys.executable, "-m", "broker.cli", "agents", "--port", str(_free_port())]
+    with (tmp_path / "output").open("w") as output:
+        environment = {**os.environ, "ECLOR_MQTT_URL": url}
+        agents = subprocess.Popen(command, stdout=output, stderr=output, cwd=_ROOT, env=environment)
+    try:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while "-m agents" not in _command_line(agents.pid):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert "s3cret" not in _command_line(agents.pid)
+    finally:
+        agents.terminate()
+        agents.wait(_PATIENCE_SECONDS)
+    assert "s3cret" not in (tmp_path / "output").read_text()
