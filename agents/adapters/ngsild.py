@@ -39,7 +39,7 @@ class NgsiLdBroker:
         if status == 207:
             return _refused(body)
         if status >= 500 or status in _RETRY_LATER or status < 400:
-            raise BrokerUnavailable(f"the broker answered {status}")
+            raise BrokerUnavailable(f"the broker answered {status}", answered=status == 500)
         if len(entities) == 1:
             return {entities[0]["id"]: f"{status}: {_detail(body)}"}
         return await self._halves(entities)

@@ -55,3 +55,8 @@ class BrokerUnavailable(AgentError):  # noqa: N818  named after what is wrong
     """The context broker did not take a batch for now; it may later."""
 
     reason = "broker-unavailable"
+
+    def __init__(self, detail: str, *, answered: bool = False) -> None:
+        super().__init__(detail)
+        self.answered = answered
+        """It answered with a failure of its own: something in the batch may be the cause."""

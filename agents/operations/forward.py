@@ -38,25 +38,38 @@ class Forwarder:
             except BrokerUnavailable as away:
                 self._tally.count("broker_failures")
                 self._on_unavailable(away.detail)
+                if away.answered and len(entities) > 1 and backoff.attempts >= FAILURES_BEFORE_SINGLES:
+                    singly = await self._one_by_one(entities)
+                    if singly is not None:
+                        return singly
             else:
                 self._tally.count("batches")
                 return refused
-            if len(entities) > 1 and backoff.attempts >= FAILURES_BEFORE_SINGLES:
-                singly = await self._one_by_one(entities)
-                if singly is not None:
-                    return singly
             await asyncio.sleep(backoff.next())
 
     async def _one_by_one(self, entities: Sequence[dict[str, Any]]) -> dict[str, str] | None:
-        """Try each alone; `None` when none went through, for then it is the broker and not an entity."""
+        """Try each alone; `None` where the failures cannot be laid on single entities."""
         refused: dict[str, str] = {}
-        stored = 0
+        failed: list[dict[str, Any]] = []
+        witness: dict[str, Any] | None = None
         for entity in entities:
-            try:
-                refused.update(await self._broker.upsert([entity]))
-                stored += 1
-            except BrokerUnavailable as failure:
-                if not stored and len(refused) >= FAILURES_BEFORE_SINGLES:
+            if await self._fails(entity, refused):
+                failed.append(entity)
+            elif entity["id"] not in refused:
+                witness = entity
+        if witness is None:
+            return None
+        for entity in failed:
+            # Refused for good only if it fails again and the broker takes another entity right after.
+            if await self._fails(entity, refused):
+                if await self._fails(witness, refused):
                     return None
-                refused[entity["id"]] = f"the broker fails over this entity: {failure.detail}"
-        return refused if stored else None
+                refused[entity["id"]] = "the broker fails over this entity"
+        return refused
+
+    async def _fails(self, entity: dict[str, Any], refused: dict[str, str]) -> bool:
+        try:
+            refused.update(await self._broker.upsert([entity]))
+        except BrokerUnavailable:
+            return True
+        return False
