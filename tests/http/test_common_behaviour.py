@@ -2,7 +2,9 @@
 
 import pytest
 
+from broker.core.model.errors import Unavailable
 from broker.http.message import HeaderName
+from broker.http.problems import STATUS
 from tests.http.client import CORE_LINK, GEO, LD, Client, memory_client
 from tests.http.samples import SENSOR, sensor
 
@@ -237,6 +239,33 @@ async def test_an_unexpected_failure_is_500_without_a_word_about_the_inside(clie
     answer = await client.get(f"/entities/{SENSOR}")
     assert (answer.status, answer.error) == (500, "InternalError")
     assert b"secret" not in answer.body
+
+
+async def test_a_store_that_is_away_is_503_and_asks_to_come_back(client: Client) -> None:
+    async def away(*_: object) -> None:
+        raise Unavailable("The database is away.")
+
+    client.ports.entities.get = away  # type: ignore[method-assign,assignment]
+    answer = await client.get(f"/entities/{SENSOR}", NGSILD_Tenant="")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+
+
+def test_every_error_of_the_standard_has_its_status() -> None:
+    named = {error.name: STATUS[error] for error in STATUS if error is not Unavailable}
+    assert named == {
+        "AlreadyExists": 409,
+        "BadRequestData": 400,
+        "Conflict": 409,
+        "InternalError": 500,
+        "InvalidRequest": 400,
+        "LdContextNotAvailable": 504,
+        "NoMultiTenantSupport": 501,
+        "NonexistentTenant": 404,
+        "OperationNotSupported": 422,
+        "ResourceNotFound": 404,
+        "TooComplexQuery": 403,
+        "TooManyResults": 403,
+    }
 
 
 def test_header_names_keep_their_spelling_when_a_server_lowers_them() -> None:
