@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import strategies
+from corpus import corpus
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
@@ -15,7 +16,7 @@ from broker.core.ql.evaluate import satisfies
 
 SETTINGS = settings(
     deadline=None,
-    max_examples=150,
+    max_examples=100,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -71,3 +72,36 @@ def test_4_10_geoqueries_agree(collection, entities, queries):
     for geo in queries:
         query = EntityQuery(geo=geo)
         assert _found(collection, entities, query) == _expected(entities, query), geo
+
+
+@pytest.fixture(scope="module")
+def store(mongo_url):
+    """A collection that holds the corpus, and the corpus."""
+    entities = corpus()
+    with MongoClient(mongo_url) as client:
+        collection = client["parity"]["corpus"]
+        collection.insert_many([copy.deepcopy(to_document(entity, "1")) for entity in entities])
+        yield collection, entities
+
+
+@SETTINGS
+@given(node=strategies.leaves | strategies.intervals | strategies.nodes)
+def test_4_9_q_agrees_on_every_kind_and_shape_of_value(store, node):
+    collection, entities = store
+    query = EntityQuery(q=node)
+    assert _found(collection, entities, query) == _expected(entities, query)
+
+
+@SETTINGS
+@given(query=strategies.queries)
+def test_whole_queries_agree_on_every_kind_and_shape_of_value(store, query):
+    collection, entities = store
+    assert _found(collection, entities, query) == _expected(entities, query)
+
+
+@SETTINGS
+@given(geo=strategies.geo_queries)
+def test_4_10_geoqueries_agree_on_many_places(store, geo):
+    collection, entities = store
+    query = EntityQuery(geo=geo)
+    assert _found(collection, entities, query) == _expected(entities, query)

@@ -60,11 +60,12 @@ async def test_4_12_pages_cover_all_results_once_and_in_order(collection, query)
         assert page.more is (offset + 7 < TOTAL)
         seen += _numbers(page)
     assert seen == list(range(TOTAL))
+    assert not (await find(collection, query, PageRequest(10, 20), NOW)).more
 
 
 @pytest.mark.parametrize("query", [DECIDED, FINISHED, LINKED], ids=["decided", "finished", "linked"])
 async def test_4_13_the_count_is_of_all_results_and_never_of_expired_entities(collection, query):
-    for limit, offset in ((7, 0), (100, 0), (7, 28), (7, 200), (0, 0)):
+    for limit, offset in ((7, 0), (10, 20), (100, 0), (7, 28), (7, 200), (0, 0)):
         page = await find(collection, query, PageRequest(limit, offset, count=True), NOW)
         assert page.total == TOTAL
         assert len(page.entities) == max(0, min(limit, TOTAL - offset))

@@ -30,7 +30,7 @@ WINDOW = 600.0
 ENTITIES_MIN = 1_000
 """Below this, looking at every entity costs about a millisecond."""
 INDEXES_MAX = 16
-"""Paths of a tenant with advised indexes, one or two each: MongoDB allows 64 a collection, and each costs every write."""
+"""Paths of a tenant with advised indexes, one or two each. MongoDB allows 64 a collection; each costs every write."""
 UNUSED = 86_400.0
 """Seconds after which an index that served no query is dropped."""
 REVIEW = 3_600.0
@@ -41,8 +41,8 @@ _PREFIX = "asked "
 _SEVERAL = ".1"
 """Ends the names of indexes of those entities that have several instances of an attribute (see `interval_filter`):
 empty for most attributes, and kept as long as any other index of that attribute."""
-_NAME_MAX = 120
-"""Characters of an index's name: MongoDB 4.4 allows 127 bytes with the namespace before it dropped the bound."""
+_NAME_MAX = 1_000
+"""Bytes of an index's name. MongoDB sets no bound since 4.2, but names are listed and logged."""
 _SAMPLE = 50
 
 
