@@ -106,7 +106,7 @@ async def test_an_entity_over_which_the_broker_fails_does_not_block_the_others()
     broker = Failing(poison="urn:b")
     refused = await Forwarder(broker, Tally(), backoff=quick).store(entities("urn:a", "urn:b", "urn:c"))
     assert list(refused) == ["urn:b"]
-    assert broker.stored == ["urn:a", "urn:c"]
+    assert set(broker.stored) == {"urn:a", "urn:c"}
 
 
 def test_waiting_times_grow_and_stay_bounded() -> None:
