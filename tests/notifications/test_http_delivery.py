@@ -239,3 +239,16 @@ async def test_5_8_6_a_deleted_entity_is_told_when_asked_for(broker, receiver):
     await until(lambda: receiver.bodies)
     assert "deletedAt" in receiver.bodies[0]["data"][0]
     assert len(receiver.bodies) == 1
+
+
+async def test_5_8_5_deleting_ends_what_is_being_sent(broker, receiver):
+    receiver.gate = asyncio.Event()
+    await broker.subscribe(notification=receiver.notification(timeout=60_000))
+    for number in range(3):
+        broker.commit(updated(entity(level=number - 1), entity(level=number)))
+    await until(lambda: receiver.requests)
+    await delete_subscription(broker.ports, "", ID)
+    await until(lambda: not broker.outbox.waiting, 2)
+    receiver.gate.set()
+    await asyncio.sleep(0.05)
+    assert len(receiver.requests) == 1

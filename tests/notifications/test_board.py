@@ -1,0 +1,80 @@
+"""The subscriptions of a process keep in step with the store, whatever comes in between."""
+
+import asyncio
+
+from broker.adapters.memory.stores import MemorySubscriptions
+from broker.core.model.errors import LdContextNotAvailable
+from broker.operations.subscriptions import delete_subscription, update_subscription
+from broker.workers import board as boards
+from broker.workers.board import Board
+from tests.core.subscribe.building import CONTEXT, CONTEXT_URL
+from tests.notifications.world import KnownContexts
+
+ID = "urn:ngsi-ld:Subscription:1"
+
+
+class SlowStore(MemorySubscriptions):
+    """Answers with what it had when it was asked, once the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = asyncio.Event()
+
+    async def page(self, tenant, limit, offset):
+        answer = await super().page(tenant, limit, offset)
+        self.asked.set()
+        await self.gate.wait()
+        return answer
+
+
+async def while_refreshing(broker, store, act):
+    """Do something while a refresh waits for the store's answer."""
+    store.gate.clear()
+    store.asked.clear()
+    refreshing = asyncio.create_task(broker.notifications.refresh(""))
+    await store.asked.wait()
+    await act
+    store.gate.set()
+    await refreshing
+
+
+async def test_a_refresh_never_brings_back_what_this_process_deleted(make_broker):
+    store = SlowStore()
+    broker = make_broker(store)
+    await broker.subscribe()
+    await while_refreshing(broker, store, delete_subscription(broker.ports, "", ID))
+    assert broker.notifications.find("", ID) is None
+
+
+async def test_a_refresh_never_undoes_an_update_of_this_process(make_broker):
+    store = SlowStore()
+    broker = make_broker(store)
+    await broker.subscribe(throttling=1)
+    change = update_subscription(broker.ports, "", ID, {"throttling": 7}, CONTEXT)
+    await while_refreshing(broker, store, change)
+    assert broker.notifications.find("", ID).throttling == 7
+
+
+async def test_a_subscription_whose_context_is_away_is_read_once_it_is_back(make_broker, monkeypatch):
+    class Away(KnownContexts):
+        is_away = True
+
+        async def load(self, context):
+            if self.is_away and context == CONTEXT_URL:
+                raise LdContextNotAvailable("away")
+            return await super().load(context)
+
+    monkeypatch.setattr(boards, "_RETRY_AFTER", 0.0)
+    broker = make_broker()
+    await broker.subscribe()
+    loader = Away()
+    board = Board("", broker.store, loader)
+    assert await board.refresh() == set()
+    assert await board.retry_unread() == set()
+    assert len(board.index) == 0
+    loader.is_away = False
+    assert await board.retry_unread() == {ID}
+    assert board.index.get(ID) is not None
+    assert await board.retry_unread() == set()
