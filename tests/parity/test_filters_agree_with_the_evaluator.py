@@ -11,8 +11,10 @@ from pymongo import MongoClient
 
 from broker.adapters.mongo import filters
 from broker.adapters.mongo.documents import to_document, to_entity
+from broker.core.model.entity import Entity
 from broker.core.ql.ast import EntityQuery
 from broker.core.ql.evaluate import satisfies
+from broker.core.ql.q import parse_q
 
 SETTINGS = settings(
     deadline=None,
@@ -105,3 +107,17 @@ def test_4_10_geoqueries_agree_on_many_places(store, geo):
     collection, entities = store
     query = EntityQuery(geo=geo)
     assert _found(collection, entities, query) == _expected(entities, query)
+
+
+def test_4_9_several_instances_may_meet_an_interval_together(collection):
+    values = {"urn:e:0": [1, 30], "urn:e:1": [10], "urn:e:2": [3], "urn:e:3": [[1, 30]], "urn:e:4": [2, 3, 30.5]}
+    entities = []
+    for identifier, numbers in values.items():
+        instances = [{"type": "Property", "value": each, "datasetId": f"urn:d:{n}"} for n, each in enumerate(numbers)]
+        entities.append(Entity(identifier, ["T"], {"a": instances}))
+    _filled(collection, entities)
+    for text, expected in (("a>20;a<5", "04"), ("a>2;a<20", "0124"), ("a>=30;a<=30", "04"), ("a>40;a<50", "")):
+        query = EntityQuery(q=parse_q(text, lambda name: name))
+        assert filters.compile(query, strategies.NOW).residual is None
+        assert "".join(sorted(each[-1] for each in _expected(entities, query))) == expected
+        assert _found(collection, entities, query) == _expected(entities, query)
