@@ -62,6 +62,12 @@ def mosquitto(tmp_path):
 
 
 @pytest.fixture
+def broker(mosquitto, make_broker):
+    """Closed before mosquitto is."""
+    return make_broker()
+
+
+@pytest.fixture
 async def listen(mosquitto) -> AsyncIterator[Callable]:
     tasks = []
 
