@@ -3,6 +3,7 @@
 The format `text` is for people: time, name, message. `json` is one object per line, for whatever collects logs.
 """
 
+import io
 import re
 import sys
 import time
@@ -33,6 +34,9 @@ class Console:
     def __init__(self, style: Format, stream: TextIO | None = None) -> None:
         self._style = style
         self._stream: TextIO | None = stream or sys.stdout
+        if isinstance(self._stream, io.TextIOWrapper):
+            # A terminal that cannot show a character shows another.
+            self._stream.reconfigure(errors="replace")
 
     def say(self, text: str) -> None:
         """Print text of the platform itself as it stands, such as the start-up report."""

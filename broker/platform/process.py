@@ -33,7 +33,8 @@ class Process(asyncio.SubprocessProtocol):
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **child.environment},
+            # What is printed is read here line by line and as UTF-8, whatever the locale.
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", **child.environment},
             process_group=0,
             preexec_fn=die_with_parent(),
         )

@@ -45,6 +45,22 @@ def test_a_closed_terminal_stops_nothing() -> None:
     console.say("and again")
 
 
+def test_a_terminal_without_a_character_shows_another_and_goes_on() -> None:
+    raw = io.BytesIO()
+    console = Console("text", io.TextIOWrapper(raw, encoding="ascii"))
+    console.say("Villerupt, rue de l'Église …")
+    console.say("next")
+    assert raw.getvalue().splitlines() == [b"Villerupt, rue de l'?glise ?", b"next"]
+
+
+async def test_a_child_prints_utf_8_whatever_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "en_US.ISO-8859-1")
+    lines: list[str] = []
+    process = await Process.start(Child("a", (sys.executable, "-c", "print('Rédange')"), lines.append), lines.append)
+    assert await asyncio.wait_for(process.end(), 20) == 0
+    assert lines == ["Rédange"]
+
+
 def test_mongod_shows_warnings_but_not_those_of_every_start(tmp_path: Path) -> None:
     stream = io.StringIO()
     receive = mongod_receiver(Console("text", stream), BoundedFile(tmp_path / "log"))
