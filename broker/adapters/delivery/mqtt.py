@@ -78,8 +78,9 @@ class MqttSink:
         if connection is None or connection.is_closed:
             if len(self._connections) >= _CONNECTIONS:
                 self._drop(next(iter(self._connections)))
-            tls = (self._tls or ssl.create_default_context()) if address.is_tls else None
-            connection = _Connection(address, tls)
+            if address.is_tls and self._tls is None:
+                self._tls = ssl.create_default_context()
+            connection = _Connection(address, self._tls if address.is_tls else None)
         # Back at the end: the first one is always the one unused longest.
         self._connections[address] = connection
         if self._sweeper is None or self._sweeper.done():
