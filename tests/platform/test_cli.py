@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from broker.platform.child import StartError
 from broker.platform.mongod import find_mongod
 from broker.platform.mqtt import find_mosquitto
 from broker.platform.output import Console
+from broker.platform.place import socket_directory
 from broker.platform.plan import Wish, make_plan
 from broker.platform.run import report
 
@@ -156,11 +158,15 @@ def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
         find_mongod()
     except StartError as missing:
         pytest.skip(str(missing))
-    broker = Served(tmp_path / ("a-long-name-" * 10), *getattr(request, "param", ()))
+    data = tmp_path / ("a-long-name-" * 10)
+    broker = Served(data, *getattr(request, "param", ()))
     yield broker
     if broker.process.poll() is None:
         broker.process.terminate()
         broker.process.wait(_PATIENCE_SECONDS)
+    elsewhere = socket_directory(data, "mongodb-27017.sock")
+    assert data not in elsewhere.parents, "the path is too long for a socket"
+    shutil.rmtree(elsewhere)
 
 
 _ROOM = {"id": "urn:ngsi-ld:Room:1", "type": "Room", "temperature": {"type": "Property", "value": 21.5}}
