@@ -87,11 +87,16 @@ class Engine:
     def _refusal(self, codec: str, problem: str) -> CodecRefusal:
         first = problem.strip().splitlines()[0] if problem.strip() else "the codec failed"
         # The engine says `interrupted` when time is up; without memory it may have none left to say even that.
-        if "interrupted" in first or "out of memory" in first or first == "null":
-            self._functions.pop(codec, None)
-            self._refused_until[codec] = time.monotonic() + PENALTY
-            first = f"{first}: the codec may use {self._time_limit * 1000:.0f} ms and {self._memory_limit >> 20} MB"
+        if "interrupted" in first:
+            return self._exhausted(codec, f"{self._time_limit * 1000:.0f} ms")
+        if "out of memory" in first or first == "null":
+            return self._exhausted(codec, f"{self._memory_limit >> 20} MB")
         return CodecRefusal(first[:500])
+
+    def _exhausted(self, codec: str, limit: str) -> CodecRefusal:
+        self._functions.pop(codec, None)
+        self._refused_until[codec] = time.monotonic() + PENALTY
+        return CodecRefusal(f"the codec used more than the {limit} it may")
 
 
 def _outcome(text: Any) -> dict[str, Any]:

@@ -109,6 +109,27 @@ async def test_an_entity_over_which_the_broker_fails_does_not_block_the_others()
     assert set(broker.stored) == {"urn:a", "urn:c"}
 
 
+class Flickering:
+    """Fails over each call as the script says: `x` fails, `.` stores; stores when the script is over."""
+
+    def __init__(self, script: str) -> None:
+        self.script = iter(script)
+        self.stored: set[str] = set()
+
+    async def upsert(self, batch: Any) -> dict[str, str]:
+        if next(self.script, ".") == "x":
+            raise BrokerUnavailable("500", answered=True)
+        self.stored |= {entity["id"] for entity in batch}
+        return {}
+
+
+async def test_a_broker_that_goes_away_again_while_entities_are_tried_singly_refuses_none() -> None:
+    # Six failures of the batch, then a fails and b goes through, then the broker is away for the second look at a.
+    broker = Flickering("xxxxxx" + "x." + "xx")
+    assert await Forwarder(broker, Tally(), backoff=quick).store(entities("urn:a", "urn:b")) == {}
+    assert broker.stored == {"urn:a", "urn:b"}
+
+
 def test_waiting_times_grow_and_stay_bounded() -> None:
     backoff = Backoff()
     waits = [backoff.next() for _ in range(100)]

@@ -1,6 +1,7 @@
 """What a hostile or broken codec can do: nothing to the machine, and little to the others."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -179,13 +180,18 @@ def test_the_worker_dies_with_a_parent_that_is_killed() -> None:
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=root)
     assert parent.stdout is not None
     worker = int(parent.stdout.readline())
+    os.kill(worker, signal.SIGSTOP)  # a busy worker does not see that its stdin ended
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{worker}/stat").exists() and "Z" not in Path(f"/proc/{worker}/stat").read_text().split()[2]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    try:
+        deadline = time.monotonic() + 10
+        while is_running(worker) and " Z " not in Path(f"/proc/{worker}/stat").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
 
 
 def test_a_replaced_source_takes_effect_and_ends_a_rest() -> None:
