@@ -12,6 +12,9 @@ from agents.operations.tally import Tally
 FAILURES_BEFORE_SINGLES = 5
 """Failures of a batch after which its entities are tried one by one: one of them may make the broker fail."""
 
+FAILURES_ALONE = 12
+"""Failures (some four minutes) after which an entity that came alone is given up, so that those behind it go on."""
+
 
 class Forwarder:
     """Retries without end while the broker is away; the messages stay unacknowledged meanwhile."""
@@ -38,14 +41,20 @@ class Forwarder:
             except BrokerUnavailable as away:
                 self._tally.count("broker_failures")
                 self._on_unavailable(away.detail)
-                if away.answered and len(entities) > 1 and backoff.attempts >= FAILURES_BEFORE_SINGLES:
-                    singly = await self._one_by_one(entities)
-                    if singly is not None:
-                        return singly
+                if away.answered and (settled := await self._settle(entities, backoff.attempts)) is not None:
+                    return settled
             else:
                 self._tally.count("batches")
                 return refused
             await asyncio.sleep(backoff.next())
+
+    async def _settle(self, entities: Sequence[dict[str, Any]], attempts: int) -> dict[str, str] | None:
+        """Look for entities over which the broker fails; `None` where it is too early or there is none to blame."""
+        if len(entities) > 1:
+            return await self._one_by_one(entities) if attempts >= FAILURES_BEFORE_SINGLES else None
+        if attempts < FAILURES_ALONE:
+            return None
+        return {entities[0]["id"]: "the broker fails over this entity"}
 
     async def _one_by_one(self, entities: Sequence[dict[str, Any]]) -> dict[str, str] | None:
         """Try each alone; `None` where the failures cannot be laid on single entities."""

@@ -69,7 +69,8 @@ async def test_no_broker_at_all_means_unavailable(broker: FakeBroker, client: Ng
 class Failing:
     """A broker that fails a number of times, or always over one entity."""
 
-    def __init__(self, failures: int = 0, poison: str = "") -> None:
+    def __init__(self, failures: int = 0, poison: str = "", *, answers: bool = True) -> None:
+        self.answers = answers
         self.failures = failures
         self.poison = poison
         self.stored: list[str] = []
@@ -78,7 +79,7 @@ class Failing:
         names = [entity["id"] for entity in batch]
         if self.failures > 0 or self.poison in names:
             self.failures -= 1
-            raise BrokerUnavailable("500", answered=True)
+            raise BrokerUnavailable("away", answered=self.answers)
         self.stored += names
         return {}
 
@@ -88,7 +89,7 @@ def quick() -> Backoff:
 
 
 async def test_an_absent_broker_is_tried_again_until_it_is_back() -> None:
-    broker, tally = Failing(failures=30), Tally()
+    broker, tally = Failing(failures=30, answers=False), Tally()
     assert await Forwarder(broker, tally, backoff=quick).store(entities("urn:a")) == {}
     assert broker.stored == ["urn:a"]
     assert tally.counts["broker_failures"] == 30
@@ -107,6 +108,17 @@ async def test_an_entity_over_which_the_broker_fails_does_not_block_the_others()
     refused = await Forwarder(broker, Tally(), backoff=quick).store(entities("urn:a", "urn:b", "urn:c"))
     assert list(refused) == ["urn:b"]
     assert set(broker.stored) == {"urn:a", "urn:c"}
+
+
+async def test_an_entity_that_came_alone_and_over_which_the_broker_fails_is_given_up_in_the_end() -> None:
+    broker = Failing(poison="urn:b")
+    assert list(await Forwarder(broker, Tally(), backoff=quick).store(entities("urn:b"))) == ["urn:b"]
+
+
+async def test_an_entity_that_came_alone_is_never_given_up_while_there_is_no_answer() -> None:
+    broker = Failing(failures=50, answers=False)
+    assert await Forwarder(broker, Tally(), backoff=quick).store(entities("urn:a")) == {}
+    assert broker.stored == ["urn:a"]
 
 
 class Flickering:
