@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from agents.codecs.sandbox import CodecCall, Decoded
-from agents.core.errors import AgentError, MalformedMessage, Rejected, UnknownDevice
+from agents.core.errors import AgentError, MalformedMessage, Rejected, UnknownDevice, UnusableReading
 from agents.core.model import Device, DeviceModel, Instant, Reading, Uplink
 from agents.core.topics import EventTopic, parse_topic
 from agents.core.translate import translate
@@ -188,7 +188,9 @@ class Ingest:
             self._seen.popitem(last=False)
 
     def _reject(self, item: Item, error: AgentError) -> None:
-        payload = item.uplink.payload or item.delivery.payload
+        # What decoded well and only fits no attribute may be a device's configuration, keys included.
+        readable = isinstance(error, UnusableReading)
+        payload = b"" if readable else item.uplink.payload or item.delivery.payload
         self._tally.reject(item.delivery.topic, payload, error, item.device.id)
 
 

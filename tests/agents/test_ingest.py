@@ -103,6 +103,15 @@ async def test_garbage_of_every_kind_is_rejected_and_the_good_goes_through(world
     assert [len(batch) for batch in world.broker.batches] == [1]
 
 
+async def test_the_key_in_a_configuration_frame_is_not_shown_to_the_operator(world: World) -> None:
+    await world.devices.register([{"id": BIN, "model": "yobiiq/dsmr"}])
+    frame = bytes.fromhex("ffb401ffdd00112233445566778899aabbccddeeff")
+    await world.take((BIN_TOPIC, event(BIN, frame, 100)))
+    assert world.reasons == ["no-attribute"]
+    assert "00112233" not in str(world.tally.rejected())
+    assert world.broker.batches == []
+
+
 async def test_a_lorawan_device_cannot_be_impersonated_over_a_json_topic(world: World) -> None:
     await world.take((f"/any/{BIN}/attrs", b'{"distance": 1}'))
     assert world.broker.batches == []
