@@ -1,1 +1,4 @@
-"""NGSI-LD itself: pure and synchronous. No I/O, no clock, no log; the present instant and loaded contexts are arguments."""
+"""NGSI-LD itself: pure and synchronous. No I/O, no clock, no log.
+
+The present instant and loaded contexts are arguments.
+"""
