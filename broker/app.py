@@ -6,6 +6,7 @@ The only place that knows which adapter stands behind which port.
 import asyncio
 import gc
 import logging
+import signal
 import socket
 import sys
 import time
@@ -164,6 +165,9 @@ async def _serve(settings: Settings) -> int:
         backlog=2048,
     )
     server = uvicorn.Server(config)
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal again once it has shut down: it must find a handler, or we'd die before our own end.
+        asyncio.get_running_loop().add_signal_handler(stop, lambda: None)
     listening = _listen(settings)
     _log.info("serving", url=settings.public_url, host=settings.host, port=settings.port)
     try:
