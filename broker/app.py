@@ -28,6 +28,7 @@ from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.presence import Presence
 from broker.adapters.mongo.subscriptions import MongoSubscriptions
 from broker.adapters.mongo.tenants import MongoTenants
+from broker.federation import FederationSide
 from broker.http import gateway
 from broker.operations.ports import Ports
 from broker.settings import Settings
@@ -82,6 +83,7 @@ class App:
             clock=self._clock,
             write_concern=write_concern,
         )
+        self._federation = FederationSide(settings.alias, self._databases, self._tenants, loader, self._clock)
         ports = Ports(
             entities=self._entities,
             tenants=self._tenants,
@@ -90,8 +92,10 @@ class App:
             loader=loader,
             clock=self._clock,
             notifier=self._notifications,
+            federation=self._federation.ports,
         )
         await self._notifications.start(await self._tenants.all())
+        await self._federation.start()
         intervals = Intervals(self._notifications, self._entities, subscriptions, self._clock)
         self._workers = [
             asyncio.create_task(work) for work in (expire(ports), intervals.run(), adopt(self._notifications.adopt))
@@ -102,6 +106,7 @@ class App:
         """End the workers; what is not delivered stays in the outbox for the next process."""
         for worker in self._workers:
             worker.cancel()
+        await self._federation.close()
         await self._notifications.close()
         await self._entities.close()
         await self._outbox.close()

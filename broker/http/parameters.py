@@ -71,6 +71,12 @@ RELOAD = _flag("reload", "Fetch the @context anew instead of forgetting it.")
 OBSERVED_AT = _words("observedAt", "The time of observation of whatever is sent without one (clause 5.6.17).")
 DELETE_ALL = _flag("deleteAll", "Delete every instance of the attribute.")
 ONE_DATASET_ID = _words("datasetId", "The instance to delete; the default one if not given.")
+TIMEREL = _one_of("timerel", "How times have to lie to timeAt (clause 4.11).", "before", "after", "between")
+TIME_AT = _words("timeAt", "The time compared with, such as 2026-01-31T12:00:00Z.")
+END_TIME_AT = _words("endTimeAt", "The end, with timerel=between.")
+TIMEPROPERTY = _one_of(
+    "timeproperty", "The time that is compared.", "observedAt", "createdAt", "modifiedAt", "deletedAt", "expiresAt"
+)
 KEEP = _words("keep", "Delete all attributes but these from the entities.")
 DROP = _words("drop", "Delete only these attributes from the entities.")
 

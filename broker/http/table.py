@@ -8,6 +8,9 @@ from broker.http.routes import (
     entity_operations,
     entity_queries,
     jsonld_contexts,
+    registration_subscriptions,
+    registrations,
+    source_identity,
     subscriptions,
 )
 
@@ -18,5 +21,8 @@ ROUTES: tuple[Route, ...] = (
     *entity_operations.ROUTES,
     *discovery.ROUTES,
     *subscriptions.ROUTES,
+    *registrations.ROUTES,
+    *registration_subscriptions.ROUTES,
+    *source_identity.ROUTES,
     *jsonld_contexts.ROUTES,
 )

@@ -6,7 +6,7 @@ Every method names its tenant first (`""` is the default tenant). Adapters trans
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.change import Change
@@ -15,6 +15,9 @@ from broker.core.model.errors import NgsiLdError
 from broker.core.model.instant import Instant
 from broker.core.ql.ast import EntityQuery, PageRequest
 from broker.core.subscribe.subscription import Subscription
+
+if TYPE_CHECKING:
+    from broker.operations.federation import Federation
 
 Mutation: TypeAlias = Callable[[Entity | None], Change]
 """From the entity as it stands (`None`: absent) to the change wanted. Pure, may run again on a newer state, raises a
@@ -203,3 +206,4 @@ class Ports:
     loader: ContextLoader
     clock: Clock
     notifier: Notifier
+    federation: "Federation | None" = None

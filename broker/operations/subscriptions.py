@@ -76,7 +76,7 @@ async def retrieve_subscription(
     await require_tenant(ports, tenant)
     await ports.notifier.counted(tenant)
     stored = await _stored(ports, tenant, subscription_id)
-    return await _rendered(ports.loader, stored, context, ports.clock.now())
+    return await rendered_subscription(ports.loader, stored, context, ports.clock.now())
 
 
 async def query_subscriptions(
@@ -87,7 +87,7 @@ async def query_subscriptions(
     await ports.notifier.counted(tenant)
     page, total = await ports.subscriptions.page(tenant, limit, offset)
     now = ports.clock.now()
-    return [await _rendered(ports.loader, stored, context, now) for stored in page], total
+    return [await rendered_subscription(ports.loader, stored, context, now) for stored in page], total
 
 
 async def delete_subscription(ports: Ports, tenant: str, subscription_id: str) -> None:
@@ -123,6 +123,23 @@ async def load_subscription(
     return subscription
 
 
+async def rendered_subscription(
+    loader: ContextLoader, stored: Stored, context: ActiveContext, now: Instant
+) -> dict[str, Any]:
+    """The document of a stored subscription, with names as `context` has them and without `@context`."""
+    document = stored["document"]
+    by_member = stored.get("contexts") or {}
+    for member in document:
+        reference = by_member.get(member, stored["context"])
+        if reference != context.reference:
+            try:
+                document = renamed(document, member, await loader.load(reference), context)
+            except LdContextNotAvailable:
+                # Its names stay as they were given: better than to hide a subscription from whoever owns it.
+                continue
+    return render_subscription(document, stored.get("tally") or {}, now)
+
+
 def _key(reference: Any) -> str:
     return repr(reference)
 
@@ -139,17 +156,3 @@ async def _stored(ports: Ports, tenant: str, subscription_id: str) -> dict[str, 
     if stored is None:
         raise ResourceNotFound(f"There is no subscription {subscription_id} in this tenant.")
     return stored
-
-
-async def _rendered(loader: ContextLoader, stored: Stored, context: ActiveContext, now: Instant) -> dict[str, Any]:
-    document = stored["document"]
-    by_member = stored.get("contexts") or {}
-    for member in document:
-        reference = by_member.get(member, stored["context"])
-        if reference != context.reference:
-            try:
-                document = renamed(document, member, await loader.load(reference), context)
-            except LdContextNotAvailable:
-                # Its names stay as they were given: better than to hide a subscription from whoever owns it.
-                continue
-    return render_subscription(document, stored.get("tally") or {}, now)

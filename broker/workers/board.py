@@ -1,16 +1,15 @@
-"""The subscriptions of one tenant in this process, kept in step with the store."""
+"""The subscriptions or registrations of one tenant in this process, kept in step with the store."""
 
 import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
 from broker.core.model.errors import NgsiLdError
+from broker.core.model.instant import Instant
 from broker.core.model.subscription import Stored
-from broker.core.subscribe.index import SubscriptionIndex
-from broker.core.subscribe.subscription import Subscription
 from broker.operations.notify import SubscriptionRecords
-from broker.operations.ports import ContextLoader
-from broker.operations.subscriptions import load_subscription
 
 _log = structlog.get_logger("eclor.notifications")
 
@@ -19,27 +18,66 @@ _RETRY_AFTER = 10.0
 """Seconds after which subscriptions whose @context could not be had are tried again."""
 
 
-class Board:
-    """An index of a tenant's subscriptions, and the store's stamp up to which it is known to be complete."""
+class Posted(Protocol):
+    """What a board holds: something with an id, of which two states differ in when they were made."""
 
-    def __init__(self, tenant: str, store: SubscriptionRecords, loader: ContextLoader) -> None:
-        self.index = SubscriptionIndex()
+    @property
+    def id(self) -> str:
+        """Its IRI."""
+
+    @property
+    def modified_at(self) -> Instant:
+        """When this state was made."""
+
+
+P = TypeVar("P", bound=Posted)
+
+
+class Index(Protocol[P]):
+    """Where a board keeps what it knows."""
+
+    def __iter__(self) -> Iterator[P]:
+        """All."""
+
+    def get(self, posted_id: str, /) -> P | None:
+        """One, or None."""
+
+    def put(self, posted: P, /) -> None:
+        """Add one, or replace the one with its id."""
+
+    def remove(self, posted_id: str, /) -> object:
+        """Take one out, if it is there."""
+
+
+I = TypeVar("I", bound=Index)  # type: ignore[type-arg]  # noqa: E741  # of the same P, which can't be said before 3.12
+
+
+class Board(Generic[P, I]):
+    """An index of what a tenant has of one kind, and the store's stamp up to which it is known to be complete.
+
+    `load` makes of a stored one what the index takes.
+    """
+
+    def __init__(
+        self, tenant: str, store: SubscriptionRecords, index: I, load: Callable[[Stored], Awaitable[P]]
+    ) -> None:
+        self.index = index
         self._tenant = tenant
         self._store = store
-        self._loader = loader
+        self._load = load
         self._stamp = -1
         self._own_changes = 0
         self._unread: set[str] = set()
         self._retry_at = 0.0
 
-    def put(self, subscription: Subscription) -> None:
-        """Know a subscription that this process stored."""
+    def put(self, subscription: P) -> None:
+        """Know one that this process stored."""
         self._own_changes += 1
         self._unread.discard(subscription.id)
         self.index.put(subscription)
 
     def remove(self, subscription_id: str) -> None:
-        """Forget a subscription that this process deleted."""
+        """Forget one that this process deleted."""
         self._own_changes += 1
         self._unread.discard(subscription_id)
         self.index.remove(subscription_id)
@@ -67,7 +105,7 @@ class Board:
         read = await self._read({each: await self._store.get(self._tenant, each) for each in list(self._unread)})
         return self._apply(read, set()) if own_changes == self._own_changes else set()
 
-    def _apply(self, read: dict[str, Subscription | None], gone: set[str]) -> set[str]:
+    def _apply(self, read: dict[str, P | None], gone: set[str]) -> set[str]:
         differed = set()
         for subscription_id, subscription in {**read, **dict.fromkeys(gone)}.items():
             known = self.index.get(subscription_id)
@@ -89,9 +127,9 @@ class Board:
             offset += _PAGE
         return found
 
-    async def _read(self, fetched: dict[str, Stored | None]) -> dict[str, Subscription | None]:
+    async def _read(self, fetched: dict[str, Stored | None]) -> dict[str, P | None]:
         """Parse what is not known already. What can't be parsed now is left as it is known, and tried again."""
-        read: dict[str, Subscription | None] = {}
+        read: dict[str, P | None] = {}
         for subscription_id, stored in fetched.items():
             known = self.index.get(subscription_id)
             self._unread.discard(subscription_id)
@@ -101,14 +139,14 @@ class Board:
                 read[subscription_id] = known
             else:
                 try:
-                    read[subscription_id] = await load_subscription(self._loader, stored)
+                    read[subscription_id] = await self._load(stored)
                 except NgsiLdError as error:
                     self._unread.add(subscription_id)
                     self._retry_at = time.monotonic() + _RETRY_AFTER
                     _log.warning(
-                        "subscription can't be read yet",
+                        "stored document can't be read yet",
                         tenant=self._tenant,
-                        subscription=subscription_id,
+                        id=subscription_id,
                         reason=error.detail,
                     )
         return read

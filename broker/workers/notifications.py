@@ -3,17 +3,21 @@
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias
 
 import structlog
 
 from broker.core.model.change import Change
 from broker.core.model.errors import NgsiLdError
 from broker.core.model.instant import Instant
+from broker.core.subscribe.index import SubscriptionIndex
 from broker.core.subscribe.match import concerns, matching
 from broker.core.subscribe.message import Message
 from broker.core.subscribe.subscription import Subscription
 from broker.operations.notify import DeliveryError, Sink, SubscriptionRecords, Timer
 from broker.operations.ports import Clock, ContextLoader, Outbox, OutboxEntry
+from broker.operations.subscriptions import load_subscription
 from broker.workers.board import Board
 from broker.workers.lane import SUSPECTS_AT_ONCE, Courier, Lane
 from broker.workers.tallies import Tallies
@@ -24,6 +28,9 @@ GIVE_UP_AFTER = 3_600.0
 """Seconds for which a receiver may be away without losing a notification."""
 _UPKEEP = 3.0
 """Seconds between two looks at what other processes did and at lanes that can be forgotten."""
+
+
+SubscriptionBoard: TypeAlias = Board[Subscription, SubscriptionIndex]
 
 
 class SystemTimer:
@@ -71,7 +78,7 @@ class Notifications:
             give_up_after=give_up_after,
             suspects=asyncio.Semaphore(SUSPECTS_AT_ONCE),
         )
-        self._boards: dict[str, Board] = {}
+        self._boards: dict[str, SubscriptionBoard] = {}
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._resting: dict[tuple[str, str], Lane] = {}
         self._upkeep: asyncio.Task[None] | None = None
@@ -110,7 +117,7 @@ class Notifications:
         """See what other broker processes did to the subscriptions; whether anything differed."""
         board = self._boards.get(tenant)
         if board is None:
-            board = self._boards[tenant] = Board(tenant, self._store, self._loader)
+            board = self._boards[tenant] = self._new_board(tenant)
         try:
             differed = await board.refresh()
         except NgsiLdError as error:
@@ -165,17 +172,20 @@ class Notifications:
                 return
             self._tallies.of(tenant, subscription.id).succeeded(self._clock.now())
 
-    def _matching(self, board: Board, change: Change, now: Instant) -> tuple[str, ...]:
+    def _matching(self, board: SubscriptionBoard, change: Change, now: Instant) -> tuple[str, ...]:
         try:
             return matching(board.index, change, now)
         except Exception:
             # A subscription that trips over an entity must fail neither the write nor the other subscriptions.
             return tuple(each.id for each in board.index.candidates(change).values() if _concerns(each, change, now))
 
-    def _board(self, tenant: str) -> Board:
+    def _new_board(self, tenant: str) -> SubscriptionBoard:
+        return Board(tenant, self._store, SubscriptionIndex(), partial(load_subscription, self._loader))
+
+    def _board(self, tenant: str) -> SubscriptionBoard:
         board = self._boards.get(tenant)
         if board is None:
-            board = self._boards[tenant] = Board(tenant, self._store, self._loader)
+            board = self._boards[tenant] = self._new_board(tenant)
         return board
 
     def _lane(self, tenant: str, subscription_id: str) -> Lane:

@@ -1,10 +1,12 @@
 """The subscriptions of a process keep in step with the store, whatever comes in between."""
 
 import asyncio
+from functools import partial
 
 from broker.adapters.memory.stores import MemorySubscriptions
 from broker.core.model.errors import LdContextNotAvailable
-from broker.operations.subscriptions import delete_subscription, update_subscription
+from broker.core.subscribe.index import SubscriptionIndex
+from broker.operations.subscriptions import delete_subscription, load_subscription, update_subscription
 from broker.workers import board as boards
 from broker.workers.board import Board
 from tests.core.subscribe.building import CONTEXT, CONTEXT_URL
@@ -70,7 +72,7 @@ async def test_a_subscription_whose_context_is_away_is_read_once_it_is_back(make
     broker = make_broker()
     await broker.subscribe()
     loader = Away()
-    board = Board("", broker.store, loader)
+    board = Board("", broker.store, SubscriptionIndex(), partial(load_subscription, loader))
     assert await board.refresh() == set()
     assert await board.retry_unread() == set()
     assert len(board.index) == 0

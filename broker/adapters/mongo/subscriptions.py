@@ -3,9 +3,9 @@
 `{_id, document, context, contexts, createdAt, modifiedAt, tally: {...}?, claimedUntil: µs?}`. What a client wrote is
 kept as JSON text, since its names may hold what MongoDB reads as paths or operators.
 
-The document `subscriptions` of collection `meta` holds `stamp`, which grows with each create, replace and delete, and
-`recent`, the ids of the last ones in that order. It is written after the subscription: who sees a new stamp finds the
-new state as well.
+The document `subscriptions` (the collection's name) of collection `meta` holds `stamp`, which grows with each create,
+replace and delete, and `recent`, the ids of the last ones in that order. It is written after the subscription: who sees
+a new stamp finds the new state as well.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,16 +26,26 @@ from broker.operations.notify import SubscriptionChanges
 _RECENT = 1_000
 """Ids of changed subscriptions that are remembered; who missed more reads all again. At 60 bytes each: 60 kB."""
 _TEXTS = ("document", "context", "contexts")
-_META = {"_id": "subscriptions"}
-
 _Document = dict[str, Any]
 
 
 class MongoSubscriptions:
-    """SubscriptionRecords on the databases that `database(tenant)` gives."""
+    """SubscriptionRecords on the databases that `database(tenant)` gives.
 
-    def __init__(self, database: Callable[[str], AsyncDatabase[_Document]]) -> None:
+    What else is kept as a document, changed and counted like a subscription has a `collection` of its own, and a `noun`
+    for messages.
+    """
+
+    def __init__(
+        self,
+        database: Callable[[str], AsyncDatabase[_Document]],
+        collection: str = "subscriptions",
+        noun: str = "subscription",
+    ) -> None:
         self._database = database
+        self._name = collection
+        self._noun = noun
+        self._key = {"_id": collection}
         self._indexed: set[str] = set()
 
     async def create(self, tenant: str, subscription: Mapping[str, Any]) -> None:
@@ -46,7 +56,7 @@ class MongoSubscriptions:
             await self._note(tenant, subscription["id"])
         except DuplicateKeyError:
             raise AlreadyExists(
-                f"There is a subscription {subscription['id']} already; update it, or choose another id."
+                f"There is a {self._noun} {subscription['id']} already; update it, or choose another id."
             ) from None
         except PyMongoError as error:
             raise translate(error) from error
@@ -58,7 +68,7 @@ class MongoSubscriptions:
             changed = {"$set": _to_document(subscription)}
             result = await self._collection(tenant).update_one({"_id": subscription_id}, changed)
             if not result.matched_count:
-                raise _gone(subscription_id)
+                raise self._gone(subscription_id)
             await self._note(tenant, subscription_id)
         except PyMongoError as error:
             raise translate(error) from error
@@ -68,7 +78,7 @@ class MongoSubscriptions:
         try:
             result = await self._collection(tenant).delete_one({"_id": subscription_id})
             if not result.deleted_count:
-                raise _gone(subscription_id)
+                raise self._gone(subscription_id)
             await self._note(tenant, subscription_id)
         except PyMongoError as error:
             raise translate(error) from error
@@ -128,8 +138,11 @@ class MongoSubscriptions:
             raise translate(error) from error
         return bool(result.modified_count)
 
+    def _gone(self, document_id: str) -> ResourceNotFound:
+        return ResourceNotFound(f"There is no {self._noun} {document_id} in this tenant.")
+
     def _collection(self, tenant: str) -> AsyncCollection[_Document]:
-        return self._database(tenant)["subscriptions"]
+        return self._database(tenant)[self._name]
 
     async def _ensure_index(self, tenant: str) -> None:
         if tenant not in self._indexed:
@@ -138,11 +151,11 @@ class MongoSubscriptions:
 
     async def _note(self, tenant: str, subscription_id: str) -> None:
         change = {"$inc": {"stamp": 1}, "$push": {"recent": {"$each": [subscription_id], "$slice": -_RECENT}}}
-        await self._database(tenant)["meta"].update_one(_META, change, upsert=True)
+        await self._database(tenant)["meta"].update_one(self._key, change, upsert=True)
 
     async def _meta(self, tenant: str, projection: Mapping[str, int]) -> _Document:
         try:
-            return await self._database(tenant)["meta"].find_one(_META, projection) or {}
+            return await self._database(tenant)["meta"].find_one(self._key, projection) or {}
         except PyMongoError as error:
             raise translate(error) from error
 
@@ -182,7 +195,3 @@ def _counting(tally: Tally) -> _Document:
     if tally.status is not None:
         update["$set"] = {"tally.status": tally.status}
     return update
-
-
-def _gone(subscription_id: str) -> ResourceNotFound:
-    return ResourceNotFound(f"There is no subscription {subscription_id} in this tenant.")

@@ -1,0 +1,66 @@
+"""The names of distributed operations and of their groups (clause 4.20)."""
+
+from collections.abc import Iterable
+
+from broker.core.model.errors import BadRequestData
+
+_PROVISION = (
+    *("createEntity", "updateEntity", "appendAttrs", "updateAttrs", "deleteAttrs", "deleteEntity", "createBatch"),
+    *("upsertBatch", "updateBatch", "deleteBatch", "upsertTemporal", "appendAttrsTemporal", "deleteAttrsTemporal"),
+    *("updateAttrInstanceTemporal", "deleteAttrInstanceTemporal", "deleteTemporal", "mergeEntity", "replaceEntity"),
+    *("replaceAttrs", "mergeBatch", "purgeEntity"),
+)
+_DISCOVERY = (
+    *("retrieveEntityTypes", "retrieveEntityTypeDetails", "retrieveEntityTypeInfo"),
+    *("retrieveAttrTypes", "retrieveAttrTypeDetails", "retrieveAttrTypeInfo"),
+)
+_SUBSCRIPTION = (
+    *("createSubscription", "updateSubscription", "retrieveSubscription"),
+    *("querySubscription", "deleteSubscription"),
+)
+_ENTITY_MAPS = ("retrieveEntityMap", "updateEntityMap", "deleteEntityMap", "createEntityMapQueryEntity")
+_IDENTITY = "retrieveContextSourceIdentity"
+
+OPERATIONS = frozenset(
+    (
+        *(*_PROVISION, *_DISCOVERY, *_SUBSCRIPTION, *_ENTITY_MAPS, _IDENTITY, "createEntityMapQueryTemporal"),
+        *("retrieveEntity", "queryEntity", "queryBatch", "retrieveTemporal", "queryTemporal"),
+    )
+)
+"""Table 4.20-1."""
+
+_ASSOCIATION = frozenset(("retrieveEntity", "queryEntity", "queryBatch", *_DISCOVERY, *_SUBSCRIPTION, _IDENTITY))
+
+GROUPS: dict[str, frozenset[str]] = {
+    "federationOps": _ASSOCIATION.union(_ENTITY_MAPS),
+    "associationOps": _ASSOCIATION,
+    "updateOps": frozenset(("updateEntity", "updateAttrs", "replaceEntity", "replaceAttrs")),
+    "retrieveOps": frozenset(("retrieveEntity", "queryEntity")),
+    "redirectionOps": frozenset(
+        (
+            *("createEntity", "updateEntity", "appendAttrs", "updateAttrs", "deleteAttrs", "deleteEntity"),
+            *("mergeEntity", "replaceEntity", "replaceAttrs", "retrieveEntity", "queryEntity", "purgeEntity"),
+            *(*_DISCOVERY, *_ENTITY_MAPS, _IDENTITY),
+        )
+    ),
+}
+"""Table 4.20-2."""
+
+DEFAULT = GROUPS["federationOps"]
+"""What a source offers that names nothing."""
+
+AUXILIARY = frozenset(("retrieveOps", "retrieveEntity", "queryEntity"))
+"""What an auxiliary registration may name (clause 5.9.2.4)."""
+
+
+def read_operations(names: Iterable[str]) -> frozenset[str]:
+    """The operations that names of operations and groups stand for. Raises BadRequestData for any other name."""
+    found: set[str] = set()
+    for name in names:
+        if name in OPERATIONS:
+            found.add(name)
+        elif name in GROUPS:
+            found |= GROUPS[name]
+        else:
+            raise BadRequestData(f"'operations' has {name[:80]!r}, which is no operation and no group of clause 4.20.")
+    return frozenset(found)

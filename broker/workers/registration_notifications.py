@@ -1,0 +1,247 @@
+"""Notifications about registrations: matching in memory, one queue for each subscription (clause 5.11.7).
+
+What waits is kept in memory: after a restart, a subscriber learns of later changes, and of all that matches when it
+updates its subscription.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+import structlog
+
+from broker.core.federate.documents import rendered
+from broker.core.federate.notification import (
+    Reason,
+    RegistrationSubscription,
+    notification_of_registrations,
+    reason_of,
+)
+from broker.core.federate.registration import Registration
+from broker.core.model.errors import NgsiLdError
+from broker.core.model.instant import Instant
+from broker.core.subscribe.message import Message
+from broker.core.subscribe.schedule import retry_delay
+from broker.operations.notify import DeliveryError, Sink, SubscriptionRecords
+from broker.operations.ports import Clock, ContextLoader, TenantStore
+from broker.operations.registration_subscriptions import load_registration_subscription
+from broker.workers.board import Board
+from broker.workers.tallies import Tallies
+
+_log = structlog.get_logger("eclor.registrations")
+
+_UPKEEP = 1.0
+"""Seconds between two looks at what other processes did."""
+_ATTEMPTS = 8
+"""Tries of one notification: over two minutes, for which a receiver may be away."""
+_WAITING = 1_000
+"""Notifications that wait for one receiver; of more, the oldest are lost."""
+_LARGEST = 100
+"""Registrations in one notification."""
+_SECOND = 1_000_000
+
+
+class SubscriptionTable:
+    """Registration subscriptions of one tenant by id."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, RegistrationSubscription] = {}
+
+    def __iter__(self) -> Iterator[RegistrationSubscription]:
+        return iter(self._by_id.values())
+
+    def get(self, subscription_id: str, /) -> RegistrationSubscription | None:
+        """The subscription, or None."""
+        return self._by_id.get(subscription_id)
+
+    def put(self, subscription: RegistrationSubscription, /) -> None:
+        """Add a subscription, or replace the one with its id."""
+        self._by_id[subscription.id] = subscription
+
+    def remove(self, subscription_id: str, /) -> None:
+        """Take a subscription out, if it is there."""
+        self._by_id.pop(subscription_id, None)
+
+
+_Board: TypeAlias = Board[RegistrationSubscription, SubscriptionTable]
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What waits for one receiver, and who sends it."""
+
+    waiting: deque[Message]
+    task: asyncio.Task[None] | None = None
+
+
+class RegistrationNotifications:
+    """The RegistrationNotifier of a process. `watch` tells it where registrations are; `close` ends it."""
+
+    def __init__(
+        self,
+        *,
+        store: SubscriptionRecords,
+        tenants: TenantStore,
+        loader: ContextLoader,
+        clock: Clock,
+        sinks: Mapping[str, Sink],
+    ) -> None:
+        self._store = store
+        self._tenants = tenants
+        self._loader = loader
+        self._clock = clock
+        self._sinks = sinks
+        self._tallies = Tallies(store)
+        self._boards: dict[str, _Board] = {}
+        self._queues: dict[tuple[str, str], _Queue] = {}
+        self._due: dict[tuple[str, str], Instant] = {}
+        self._registrations: Any = None
+        self._upkeep: asyncio.Task[None] | None = None
+
+    async def start(self, registrations: Any) -> None:
+        """Load the subscriptions. `registrations.of(tenant)` gives a tenant's registrations, or None."""
+        self._registrations = registrations
+        for tenant in await self._tenants.all():
+            await self._refresh(tenant)
+        self._upkeep = asyncio.create_task(self._keep_up())
+
+    async def close(self) -> None:
+        """Stop sending; what waits is lost. Counts are written."""
+        tasks = [queue.task for queue in self._queues.values() if queue.task is not None]
+        for task in (*tasks, *((self._upkeep,) if self._upkeep is not None else ())):
+            task.cancel()
+        await self._tallies.close()
+
+    def tell(self, tenant: str, before: Registration | None, after: Registration | None) -> None:
+        """A registration was created, updated or deleted by this process."""
+        board = self._boards.get(tenant)
+        now = self._clock.now()
+        for each in board.index if board is not None else ():
+            subscription = each.subscription
+            if subscription.time_interval is not None or not subscription.is_sending(now):
+                continue
+            was, places = each.places(before), each.places(after)
+            reason = reason_of(bool(was), bool(places))
+            registration = after if places else before
+            if reason is not None and registration is not None:
+                shown = rendered(registration, subscription.context, {}, places or was)
+                self._send(tenant, each, notification_of_registrations(subscription, [shown], reason, now))
+
+    def subscribed(self, tenant: str, subscription: RegistrationSubscription) -> None:
+        """A subscription was created or updated: tell it of all that matches now."""
+        self._board(tenant).put(subscription)
+        self._queues.pop((tenant, subscription.id), None)
+        self._send_all(tenant, subscription)
+
+    def unsubscribed(self, tenant: str, subscription_id: str) -> None:
+        """A subscription was deleted: nothing more is sent for it."""
+        self._board(tenant).remove(subscription_id)
+        self._drop(tenant, subscription_id)
+
+    async def counted(self, tenant: str) -> None:
+        """Return once the store has all counts of notifications so far."""
+        await self._tallies.written(tenant)
+
+    def _send_all(self, tenant: str, subscription: RegistrationSubscription) -> None:
+        """All registrations that match now; nothing where none does."""
+        now = self._clock.now()
+        self._due[tenant, subscription.id] = now + _interval(subscription)
+        if not subscription.subscription.is_sending(now):
+            return
+        matched = []
+        for registration in self._registrations.of(tenant) or ():
+            places = subscription.places(registration)
+            if places and not registration.is_expired(now):
+                matched.append(rendered(registration, subscription.subscription.context, {}, places))
+        for start in range(0, len(matched), _LARGEST):
+            part = matched[start : start + _LARGEST]
+            message = notification_of_registrations(subscription.subscription, part, Reason.NEWLY_MATCHING, now)
+            self._send(tenant, subscription, message)
+
+    def _send(self, tenant: str, subscription: RegistrationSubscription, message: Message) -> None:
+        key = (tenant, subscription.id)
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = _Queue(deque(maxlen=_WAITING))
+        queue.waiting.append(message)
+        if queue.task is None:
+            queue.task = asyncio.create_task(self._deliver(key, queue))
+
+    async def _deliver(self, key: tuple[str, str], queue: _Queue) -> None:
+        while queue.waiting and self._queues.get(key) is queue:
+            message = queue.waiting.popleft()
+            for attempt in range(1, _ATTEMPTS + 1):
+                board = self._boards.get(key[0])
+                subscription = None if board is None else board.index.get(key[1])
+                if subscription is None or await self._delivered(key[0], subscription, message):
+                    break
+                await asyncio.sleep(retry_delay(attempt, subscription.subscription.endpoint.cooldown))
+        if self._queues.get(key) is queue:
+            del self._queues[key]
+
+    async def _delivered(self, tenant: str, subscription: RegistrationSubscription, message: Message) -> bool:
+        endpoint = subscription.subscription.endpoint
+        self._tallies.of(tenant, subscription.id).sent(self._clock.now())
+        try:
+            await self._sinks[endpoint.uri.partition(":")[0].lower()].send(endpoint, message)
+        except DeliveryError as error:
+            self._tallies.of(tenant, subscription.id).failed(self._clock.now())
+            _log.warning("notification failed", tenant=tenant, subscription=subscription.id, reason=str(error))
+            return False
+        self._tallies.of(tenant, subscription.id).succeeded(self._clock.now())
+        return True
+
+    def _board(self, tenant: str) -> _Board:
+        board = self._boards.get(tenant)
+        if board is None:
+            load = partial(load_registration_subscription, self._loader)
+            board = self._boards[tenant] = Board(tenant, self._store, SubscriptionTable(), load)
+        return board
+
+    def _drop(self, tenant: str, subscription_id: str) -> None:
+        self._due.pop((tenant, subscription_id), None)
+        queue = self._queues.pop((tenant, subscription_id), None)
+        if queue is not None and queue.task is not None:
+            queue.task.cancel()
+
+    async def _refresh(self, tenant: str) -> None:
+        board = self._board(tenant)
+        differed: Iterable[str] = await board.refresh() | await board.retry_unread()
+        for subscription_id in differed:
+            if board.index.get(subscription_id) is None:
+                self._drop(tenant, subscription_id)
+
+    async def _keep_up(self) -> None:
+        while True:
+            await asyncio.sleep(_UPKEEP)
+            try:
+                for tenant in await self._tenants.all():
+                    await self._refresh(tenant)
+                    for each in list(self._board(tenant).index):
+                        if each.subscription.time_interval is not None:
+                            await self._send_if_due(tenant, each)
+            except NgsiLdError as error:
+                _log.warning("subscriptions to registrations wait for the database", reason=error.detail)
+            except Exception:
+                _log.exception("subscriptions to registrations could not be kept up")
+
+    async def _send_if_due(self, tenant: str, subscription: RegistrationSubscription) -> None:
+        """Periodic notifications: of several processes, the one that claims the interval sends."""
+        now = self._clock.now()
+        due = self._due.setdefault((tenant, subscription.id), subscription.modified_at + _interval(subscription))
+        if due > now:
+            return
+        interval = _interval(subscription)
+        self._due[tenant, subscription.id] = due + interval * ((now - due) // interval + 1)
+        if await self._store.claim(tenant, subscription.id, now, now + int(interval * 0.9)):
+            next_due = self._due[tenant, subscription.id]
+            self._send_all(tenant, subscription)
+            self._due[tenant, subscription.id] = next_due
+
+
+def _interval(subscription: RegistrationSubscription) -> Instant:
+    """In microseconds; at least a second, at which the subscriptions are looked at."""
+    return max(int((subscription.subscription.time_interval or 0.0) * _SECOND), _SECOND)

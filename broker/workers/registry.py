@@ -1,0 +1,135 @@
+"""The registrations of all tenants in this process: known in memory, kept in step, counted, removed when expired."""
+
+import asyncio
+from functools import partial
+from typing import TypeAlias
+
+import structlog
+
+from broker.core.federate.index import RegistrationIndex
+from broker.core.federate.registration import Registration
+from broker.core.model.errors import NgsiLdError, ResourceNotFound
+from broker.operations.notify import SubscriptionRecords
+from broker.operations.ports import Clock, ContextLoader, TenantStore
+from broker.operations.registrations import load_registration
+from broker.workers.board import Board
+from broker.workers.registration_notifications import RegistrationNotifications
+from broker.workers.tallies import Tallies
+
+_log = structlog.get_logger("eclor.registrations")
+
+_UPKEEP = 1.0
+"""Seconds between two looks at what other processes did and at what has expired."""
+
+RegistrationBoard: TypeAlias = Board[Registration, RegistrationIndex]
+
+
+class Registrations:
+    """The Registry of a process. `start` before use, `close` after it."""
+
+    def __init__(
+        self,
+        *,
+        store: SubscriptionRecords,
+        tenants: TenantStore,
+        loader: ContextLoader,
+        clock: Clock,
+        notifications: RegistrationNotifications,
+    ) -> None:
+        self._store = store
+        self._tenants = tenants
+        self._loader = loader
+        self._clock = clock
+        self._notifications = notifications
+        self._tallies = Tallies(store)
+        self._boards: dict[str, RegistrationBoard] = {}
+        self._indexes: dict[str, RegistrationIndex] = {}
+        self._upkeep: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Load all registrations, and keep up with them."""
+        for tenant in await self._tenants.all():
+            await self.refresh(tenant)
+        self._upkeep = asyncio.create_task(self._keep_up())
+
+    async def close(self) -> None:
+        """Stop keeping up; counts are written."""
+        if self._upkeep is not None:
+            self._upkeep.cancel()
+        await self._tallies.close()
+
+    def of(self, tenant: str) -> RegistrationIndex | None:
+        """The tenant's registrations; None where there is not one."""
+        return self._indexes.get(tenant)
+
+    async def refresh(self, tenant: str) -> None:
+        """See what other broker processes did to the registrations."""
+        try:
+            await self._board(tenant).refresh()
+        except NgsiLdError as error:
+            _log.warning("registrations can't be read", tenant=tenant, reason=error.detail)
+        self._note(tenant)
+
+    def changed(self, tenant: str, registration_id: str, registration: Registration | None) -> None:
+        """This process stored a new state of a registration; None: it was deleted."""
+        board = self._board(tenant)
+        before = board.index.get(registration_id)
+        if registration is None:
+            board.remove(registration_id)
+        else:
+            board.put(registration)
+        self._note(tenant)
+        self._notifications.tell(tenant, before, registration)
+
+    def sent(self, tenant: str, registration_id: str) -> None:
+        """A request is on its way to the source."""
+        self._tallies.of(tenant, registration_id).sent(self._clock.now())
+
+    def answered(self, tenant: str, registration_id: str, *, well: bool) -> None:
+        """The source answered as it should, or not."""
+        tally = self._tallies.of(tenant, registration_id)
+        if well:
+            tally.succeeded(self._clock.now())
+        else:
+            tally.failed(self._clock.now())
+
+    async def counted(self, tenant: str) -> None:
+        """Return once the store has what was counted so far."""
+        await self._tallies.written(tenant)
+
+    def _board(self, tenant: str) -> RegistrationBoard:
+        board = self._boards.get(tenant)
+        if board is None:
+            load = partial(load_registration, self._loader)
+            board = self._boards[tenant] = Board(tenant, self._store, RegistrationIndex(), load)
+        return board
+
+    def _note(self, tenant: str) -> None:
+        index = self._boards[tenant].index
+        if len(index):
+            self._indexes[tenant] = index
+        else:
+            self._indexes.pop(tenant, None)
+
+    async def _keep_up(self) -> None:
+        while True:
+            await asyncio.sleep(_UPKEEP)
+            try:
+                for tenant in await self._tenants.all():
+                    await self.refresh(tenant)
+                    await self._board(tenant).retry_unread()
+                    self._note(tenant)
+                    await self._remove_expired(tenant)
+            except NgsiLdError as error:
+                _log.warning("registrations wait for the database", reason=error.detail)
+            except Exception:
+                _log.exception("registrations could not be kept up")
+
+    async def _remove_expired(self, tenant: str) -> None:
+        index = self._indexes.get(tenant)
+        for registration_id in index.expired(self._clock.now()) if index is not None else ():
+            try:
+                await self._store.delete(tenant, registration_id)
+            except ResourceNotFound:
+                _log.debug("another process removed the registration", registration=registration_id)
+            self.changed(tenant, registration_id, None)
