@@ -22,7 +22,7 @@ from broker.operations.ports import OutboxEntry
 
 _ADOPTED_AT_ONCE = 1_000
 """Groups taken over in one go from a process that is gone; the rest follows with the next look."""
-_FLUSH_AFTER = 0.2
+_FLUSH_AFTER = 1.0
 """Seconds that settled entries wait for company before they are written back."""
 
 
