@@ -6,8 +6,9 @@ command and an idle one sends each at once. For each group:
 1. read the entities that are not remembered, in one query;
 2. run the mutations and ask which subscriptions their changes concern (`plan`, `Notifier.match`);
 3. write the entities, each only if it is still at the version that was read; those that are not go into the next round;
-4. store the changes somebody subscribed to in the outbox;
-5. answer, and hand the changes over for delivery.
+4. record what the group changed in the history (`Recorder`, ADR 11);
+5. store the changes somebody subscribed to in the outbox;
+6. answer, and hand the changes over for delivery.
 
 The last write of a group is journalled, and MongoDB's journal keeps order: what was answered is durable with all that
 came before it. After a failure in between, versions tell what had reached the database, so a group is finished, not
@@ -27,6 +28,7 @@ from broker.adapters.mongo.cache import EntityCache, Stored
 from broker.adapters.mongo.client import Database
 from broker.adapters.mongo.documents import to_entity
 from broker.adapters.mongo.errors import is_transient, translate
+from broker.adapters.mongo.history_recorder import Recorder
 from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.plan import EntityPlan, Pending, Ticket, plan_entity
 from broker.core.model.change import Change
@@ -70,6 +72,7 @@ class Committer:
         *,
         cache: EntityCache,
         outbox: MongoOutbox,
+        history: Recorder,
         notifier: Notifier,
         shared: Callable[[], bool],
         versions: Callable[[], str],
@@ -79,6 +82,7 @@ class Committer:
         self._database = database
         self._cache = cache
         self._outbox = outbox
+        self._history = history
         self._notifier = notifier
         self._shared = shared
         self._versions = versions
@@ -146,11 +150,13 @@ class Committer:
         effective = [change for plan in plans for _, change in plan.effective]
         matches = self._notifier.match(self._tenant, effective) if effective else []
         matched = {id(change): ids for change, ids in zip(effective, matches, strict=True) if ids}
-        recovered = len(round_.written)
-        await self._write(round_, plans, self._ordered_before if matched else self._durable)
-        if recovered and not matched:
-            await self._database.command({"update": "meta", "updates": [_JOURNAL], "writeConcern": self._durable})
+        records = self._history.records(plans)
+        deferred = bool(matched or records or round_.written)
+        await self._write(round_, plans, self._ordered_before if matched or records else self._durable)
+        recorded = await self._history.keep(records, round_.written, self._ordered_before if matched else self._durable)
         entries = await self._keep(round_.written, matched)
+        if deferred and not entries and (matched or not recorded):
+            await self._database.command({"update": "meta", "updates": [_JOURNAL], "writeConcern": self._durable})
         self._finish(round_)
         if entries:
             self._notifier.dispatch(entries)

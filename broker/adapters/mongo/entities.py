@@ -13,6 +13,7 @@ from broker.adapters.mongo.commit import Committer, load
 from broker.adapters.mongo.discovery import count_types
 from broker.adapters.mongo.errors import translate
 from broker.adapters.mongo.find import find
+from broker.adapters.mongo.history_recorder import Recorder
 from broker.adapters.mongo.indexes import IndexAdvisor
 from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.presence import Presence
@@ -21,6 +22,7 @@ from broker.core.model.change import Change
 from broker.core.model.entity import Entity
 from broker.core.model.errors import NgsiLdError
 from broker.core.ql.ast import EntityQuery, PageRequest
+from broker.core.temporal.policy import NOWHERE, Policy
 from broker.operations.ports import Clock, EntityPage, EntityWrite, Notifier
 
 
@@ -33,7 +35,7 @@ class _Tenant:
 
 
 class MongoEntities:
-    """Current entities of all tenants."""
+    """Current entities of all tenants. `history` says whose changes are recorded; none without it."""
 
     def __init__(
         self,
@@ -44,6 +46,7 @@ class MongoEntities:
         presence: Presence,
         clock: Clock,
         write_concern: dict[str, Any],
+        history: Policy[bool] = NOWHERE,
     ) -> None:
         self._databases = databases
         self._outbox = outbox
@@ -51,6 +54,7 @@ class MongoEntities:
         self._presence = presence
         self._clock = clock
         self._write_concern = write_concern
+        self._history = history
         self._numbers = itertools.count(1)
         self._tenants: dict[str, _Tenant] = {}
 
@@ -99,8 +103,9 @@ class MongoEntities:
             raise translate(error) from error
 
     async def expired(self, tenant: str, limit: int) -> list[str]:
-        """Ids of transient entities past their time that are still stored, at most `limit`."""
-        query = {"expiresAt": {"$lte": self._clock.now()}}
+        """Ids of at most `limit` entities that are past their time, or have instances that are."""
+        past = {"$lte": self._clock.now()}
+        query = {"$or": [{"expiresAt": past}, {"instancesExpireAt": past}]}
         try:
             found = await self._databases(tenant)["entities"].find(query, {"_id": 1}, limit=limit).to_list()
         except PyMongoError as error:
@@ -132,6 +137,7 @@ class MongoEntities:
             database,
             cache=cache,
             outbox=self._outbox,
+            history=Recorder(tenant, database, self._history),
             notifier=self._notifier,
             shared=lambda: self._presence.shared,
             versions=self._next_version,

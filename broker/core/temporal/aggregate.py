@@ -139,15 +139,16 @@ def _rule(method: str, track: Track) -> Rule | None:
         return None
     types = set(map(type, values))
     if types <= {int, float, bool}:
-        return _as_numbers(values), _NUMERIC[method]
-    if types == {list}:
-        sizes = [len(value) for value in values]
-        return (sizes, _NUMERIC[method]) if method in ("avg", "max", "min", "sum") else None
-    if types == {str}:
-        if method in ("max", "min"):
-            return values, max if method == "max" else min
-        return (values, _mean_time) if method == "avg" and all(map(_is_time, values)) else None
-    return None
+        return _as_numbers(values) if bool in types else values, _NUMERIC[method]
+    if types == {list} and method in _OF_SIZES:
+        return [len(value) for value in values], _NUMERIC[method]
+    return _text_rule(method, values) if types == {str} else None
+
+
+def _text_rule(method: str, values: Sequence[Any]) -> Rule | None:
+    if method in ("max", "min"):
+        return values, _NUMERIC[method]
+    return (values, _mean_time) if method == "avg" and all(map(_is_time, values)) else None
 
 
 def _as_numbers(values: Sequence[Any]) -> Sequence[Any]:
@@ -195,6 +196,7 @@ def _mean_time(values: Sequence[Any]) -> str:
     return (datetime.min.replace(tzinfo=UTC) + timedelta(seconds=round(seconds))).strftime("%H:%M:%S")
 
 
+_OF_SIZES = ("avg", "max", "min", "sum")
 _NUMERIC: dict[str, Callable[[Sequence[Any]], Any]] = {
     "avg": _mean,
     "max": max,

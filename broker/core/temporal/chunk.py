@@ -66,7 +66,7 @@ class Chunk:
         rests = self.rests
         columns = (self.keys, *map(self.times, _TIMES[1:]), self.numbers, self.values)
         return [
-            Sample(*key, _whole(rests[number], value, observed, created, modified))
+            Sample(key[0], key[1], _whole(rests[number], value, observed, created, modified))
             for key, observed, created, modified, number, value in zip(*columns, strict=True)
             if key not in without
         ]
@@ -92,7 +92,7 @@ def pack(samples: Iterable[Sample]) -> bytes:
 
 
 def _rest(instance: Instance, created: int, modified: int) -> Instance:
-    rest = {member: value for member, value in instance.items() if member not in _NOT_REST}
+    rest: Instance = {member: value for member, value in instance.items() if member not in _NOT_REST}
     if "observedAt" not in instance:
         rest["observedAt"] = False
     if rest.get("deletedAt") == modified:
@@ -103,7 +103,7 @@ def _rest(instance: Instance, created: int, modified: int) -> Instance:
 
 
 def _whole(rest: Instance, value: Any, observed: int, created: int, modified: int) -> Instance:
-    instance = dict(rest)
+    instance: Instance = dict(rest)
     instance[VALUE_MEMBER[rest["type"]]] = value
     if rest.get("observedAt", True):
         instance["observedAt"] = observed

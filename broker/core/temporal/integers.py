@@ -13,6 +13,7 @@ import struct
 import sys
 import zlib
 from array import array
+from collections.abc import Iterable
 from itertools import accumulate, pairwise
 from math import gcd
 
@@ -50,7 +51,7 @@ def unpack_integers(data: memoryview, offset: int, count: int) -> list[int]:
     if not order:
         return [first] * count
     begin = offset + _HEAD.size
-    steps = _joined(zlib.decompress(data[begin : begin + length]), width)
+    steps: Iterable[int] = _joined(zlib.decompress(data[begin : begin + length]), width)
     if order == 2:
         steps = accumulate(steps)
     if unit == 1:
@@ -91,7 +92,7 @@ def _joined(data: bytes, width: int) -> "array[int]":
 
 
 def _width(values: list[int]) -> int:
-    reach = max(max(values), -1 - min(values))
+    reach = max(*values, -1 - min(values))
     return next(width for width in _TYPECODES if reach < 1 << (8 * width - 1))
 
 

@@ -1,0 +1,117 @@
+"""Histories as MongoDB documents (ADR 11).
+
+```
+history     {_id: {e: entity, t: µs, v: str}, types: [iri], attributes: {<escaped iri>: [instance]}, escaped: true?}
+chunks      {e: entity, a: iri, d: dataset?, types: [iri], n: samples, first, last, from, to: µs, data: bytes}
+evolutions  {_id: entity, types: [iri], createdAt: µs, modifiedAt: µs, deletedAt: µs?}
+```
+
+`history` takes what was just committed, one document for each change of an entity. Compaction moves it into `chunks`,
+where `first` and `last` bound the times of observation (of recording, where there are none), `from` and `to` those
+of recording. `evolutions` knows the entities that have a history without being current.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bson import Binary
+from bson.max_key import MaxKey
+
+from broker.adapters.mongo.documents import to_document, to_entity
+from broker.core.model.change import Change
+from broker.core.model.entity import Attributes, Entity, Instance
+from broker.core.model.instant import Instant
+from broker.core.temporal.chunk import Chunk, pack
+from broker.core.temporal.sample import Sample, recorded, tied
+from broker.core.temporal.series import natural_time
+
+Document = dict[str, Any]
+
+LARGEST_CHUNK = 1_000
+"""Samples in one chunk: enough that its columns pack well, few enough that to change one costs milliseconds."""
+
+
+def of_change(change: Change, version: str) -> Document | None:
+    """What a committed change adds to the history; None where it touched nothing that has one."""
+    attributes = recorded(change)
+    if not attributes:
+        return None
+    return of_attributes(change.entity.id, change.entity.types, attributes, change.at, version)
+
+
+def of_attributes(entity_id: str, types: list[str], attributes: Attributes, at: Instant, version: str) -> Document:
+    """Instances recorded together."""
+    several = {iri: tied(each) if len(each) > 1 else each for iri, each in attributes.items()}
+    stored = to_document(Entity("", types, several), "")
+    document = {
+        "_id": {"e": entity_id, "t": at, "v": version},
+        "types": types,
+        "attributes": stored["attributes"],
+    }
+    if "escaped" in stored:
+        document["escaped"] = True
+    return document
+
+
+def attributes_of(document: Document) -> Attributes:
+    """The instances of a freshly decoded document of `history`, which are taken over."""
+    return to_entity({"_id": "", "types": [], "createdAt": 0, "modifiedAt": 0, **_content(document)}).attributes
+
+
+def samples_of(document: Document) -> dict[str, list[Sample]]:
+    """The same as samples."""
+    at = document["_id"]["t"]
+    return {
+        iri: [Sample(at, each.get("tie", 0), _untied(each)) for each in instances]
+        for iri, instances in attributes_of(document).items()
+    }
+
+
+def whole_range(entity_id: str) -> Document:
+    """The filter for all documents of `history` of an entity."""
+    return {"_id": {"$gte": {"e": entity_id}, "$lt": {"e": entity_id, "t": MaxKey()}}}
+
+
+def one_instant(entity_id: str, at: Instant) -> Document:
+    """The filter for what was recorded of an entity at one instant."""
+    return {"_id": {"$gte": {"e": entity_id, "t": at}, "$lt": {"e": entity_id, "t": at, "v": MaxKey()}}}
+
+
+def chunk_document(entity_id: str, iri: str, types: list[str], samples: Iterable[Sample]) -> Document:
+    """A chunk of samples of one dataset, without its `_id`."""
+    listed = list(samples)
+    times = [natural_time(each) for each in listed]
+    recorded_at = [each.at for each in listed]
+    document = {
+        "e": entity_id,
+        "a": iri,
+        "types": types,
+        "n": len(listed),
+        "first": min(times),
+        "last": max(times),
+        "from": min(recorded_at),
+        "to": max(recorded_at),
+        "data": Binary(pack(listed)),
+    }
+    dataset = listed[0].instance.get("datasetId")
+    return {**document, "d": dataset} if dataset is not None else document
+
+
+def chunk_of(document: Mapping[str, Any]) -> Chunk:
+    """The chunk in a document of `chunks`."""
+    return Chunk(document["data"], document["n"])
+
+
+def _content(document: Document) -> Document:
+    return {name: document[name] for name in ("attributes", "escaped") if name in document}
+
+
+def _untied(instance: Instance) -> Instance:
+    return {name: value for name, value in instance.items() if name != "tie"} if "tie" in instance else instance
+
+
+def rewritten(document: Document, attributes: Attributes) -> Document:
+    """A document of `history` with other attributes, whose instances have their tie numbers already."""
+    stored = to_document(Entity("", [], attributes), "")
+    other = {"_id": document["_id"], "types": document["types"], "attributes": stored["attributes"]}
+    return {**other, "escaped": True} if "escaped" in stored else other

@@ -1,0 +1,57 @@
+"""Which chunks a demand needs, from their bounds alone."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from broker.core.temporal.evolution import Demand
+
+
+def range_filter(entity_ids: Sequence[str], demand: Demand) -> dict[str, Any]:
+    """The filter for chunks that may hold samples of these entities that the demand asks for."""
+    query: dict[str, Any] = {"e": entity_ids[0] if len(entity_ids) == 1 else {"$in": list(entity_ids)}}
+    if demand.attributes is not None:
+        query["a"] = {"$in": sorted(demand.attributes)}
+    if demand.query is not None and demand.query.timeproperty == "observedAt":
+        if demand.query.end is not None:
+            query["first"] = {"$lt": demand.query.end}
+        if demand.query.start is not None:
+            query["last"] = {"$gte": demand.query.start}
+    return query
+
+
+def chosen(directory: Sequence[dict[str, Any]], demand: Demand) -> list[Any]:
+    """The `_id`s of those chunks of a directory that can matter for one page of each attribute.
+
+    For other times than that of observation the bounds tell nothing, and all are needed.
+    """
+    if demand.page is None or (demand.query is not None and demand.query.timeproperty != "observedAt"):
+        return [each["_id"] for each in directory]
+    series: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for each in directory:
+        series[each["e"], each["a"]].append(each)
+    choose = _from_the_end if demand.last is not None else _from_the_start
+    return [each["_id"] for chunks in series.values() for each in choose(chunks, demand, demand.page + 1)]
+
+
+def _from_the_start(chunks: list[dict[str, Any]], demand: Demand, wanted: int) -> list[dict[str, Any]]:
+    start = demand.query.start if demand.query is not None else None
+    count = 0
+    for chunk in sorted(chunks, key=lambda each: int(each["last"])):
+        # Only a chunk wholly within the range is sure to hold so many samples of it.
+        if start is None or chunk["first"] >= start:
+            count += chunk["n"]
+        if count >= wanted:
+            return [each for each in chunks if each["first"] <= chunk["last"]]
+    return chunks
+
+
+def _from_the_end(chunks: list[dict[str, Any]], demand: Demand, wanted: int) -> list[dict[str, Any]]:
+    end = demand.query.end if demand.query is not None else None
+    count = 0
+    for chunk in sorted(chunks, key=lambda each: int(each["first"]), reverse=True):
+        if end is None or chunk["last"] < end:
+            count += chunk["n"]
+        if count >= wanted:
+            return [each for each in chunks if each["last"] >= chunk["first"]]
+    return chunks
