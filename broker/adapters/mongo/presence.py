@@ -1,7 +1,9 @@
 """Which broker processes share the database.
 
-Each writes a heartbeat. One that finds others alive at its start waits until they must have seen it, before it
-serves: so that none answers from its own memory while another one writes (`shared`).
+Each keeps a document that changes with every heartbeat and says whom it sees. One that finds others at its start
+serves only when each of them sees it, or is gone: so that none answers from its own memory while another one writes
+(`shared`). No clocks are compared: a process is gone when its document has not changed for a while, or when it ran on
+this host and its process number is free or another's.
 """
 
 import asyncio
@@ -18,8 +20,10 @@ from broker.adapters.mongo.client import Databases
 
 _BEAT = 2.0
 """Seconds between heartbeats."""
-_DEAD_AFTER = 15.0
-"""Seconds without a heartbeat after which a process counts as dead; one on this host is looked up at once."""
+_LOOK = 0.2
+"""Seconds between two looks while others have not yet noticed this process."""
+_GONE_AFTER = 15.0
+"""Seconds without a heartbeat after which a process of another host counts as gone."""
 
 
 class Presence:
@@ -27,6 +31,8 @@ class Presence:
 
     def __init__(self, databases: Databases) -> None:
         self._brokers = databases.main["brokers"]
+        self._beats = 0
+        self._heard: dict[str, tuple[int, float]] = {}
         self.token = secrets.token_hex(4)
         self.living: set[str] = {self.token}
         self._task: asyncio.Task[None] | None = None
@@ -37,10 +43,9 @@ class Presence:
         return len(self.living) > 1
 
     async def start(self) -> None:
-        """Announce this process; wait for the others to notice, where there are others."""
-        await self._beat()
-        if self.shared:
-            await asyncio.sleep(_BEAT * 1.5)
+        """Announce this process, and wait until those that live have noticed."""
+        while not await self._beat():
+            await asyncio.sleep(_LOOK)
         self._task = asyncio.create_task(self._keep_beating())
 
     async def stop(self) -> None:
@@ -60,20 +65,34 @@ class Presence:
             except PyMongoError:
                 continue
 
-    async def _beat(self) -> None:
-        mine = {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid()), "beat": time.time()}
+    async def _beat(self) -> bool:
+        """One heartbeat; whether every other living process sees this one."""
+        self._beats += 1
+        mine = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "started": _started(os.getpid()),
+            "beat": self._beats,
+            "sees": sorted(self.living),
+        }
         await self._brokers.replace_one({"_id": self.token}, mine, upsert=True)
         others = await self._brokers.find({"_id": {"$ne": self.token}}).to_list()
-        self.living = {self.token} | {each["_id"] for each in others if _lives(each)}
+        alive = [each for each in others if self._lives(each)]
+        self.living = {self.token} | {each["_id"] for each in alive}
         gone = [each["_id"] for each in others if each["_id"] not in self.living]
         if gone:
             await self._brokers.delete_many({"_id": {"$in": gone}})
+        return all(self.token in each["sees"] for each in alive)
 
-
-def _lives(broker: dict[str, Any]) -> bool:
-    if time.time() - broker["beat"] > _DEAD_AFTER:
-        return False
-    return bool(broker["host"] != socket.gethostname() or _started(broker["pid"]) == broker["started"])
+    def _lives(self, broker: dict[str, Any]) -> bool:
+        if broker["host"] == socket.gethostname():
+            return _started(broker["pid"]) == broker["started"]
+        now = time.monotonic()
+        beat, since = self._heard.get(broker["_id"], (None, now))
+        if beat != broker["beat"]:
+            since = now
+        self._heard[broker["_id"]] = (broker["beat"], since)
+        return now - since < _GONE_AFTER
 
 
 def _started(pid: int) -> str:
