@@ -24,6 +24,7 @@ RESULT_LIMIT = 65_536
 PENALTY = 60.0
 """Seconds a codec that exhausted its time or memory is refused, so that it cannot eat the time of others."""
 
+_PRELUDE = (Path(__file__).parent / "prelude.js").read_text(encoding="utf-8")
 _SHIM = (Path(__file__).parent / "shim.js").read_text(encoding="utf-8")
 
 
@@ -38,7 +39,7 @@ class Engine:
         self._time_limit = time_limit
         self._memory_limit = memory_limit
         self._sources: dict[str, str] = {}
-        self._functions: OrderedDict[str, Callable[[str], Any]] = OrderedDict()
+        self._functions: OrderedDict[str, Callable[[str, str], Any]] = OrderedDict()
         self._refused_until: dict[str, float] = {}
 
     def load(self, codec: str, source: str) -> None:
@@ -47,26 +48,29 @@ class Engine:
         self._functions.pop(codec, None)
         self._refused_until.pop(codec, None)
 
-    def decode(self, codec: str, argument: str) -> dict[str, Any]:
-        """Call a codec with `{"bytes", "fPort", "recvTime" (ms), "variables"}` as JSON text.
+    def call(self, codec: str, routine: str, argument: str) -> Any:
+        """Call a routine of a codec (`decodeUplink`, `encodeDownlink`, `decodeDownlink`, `normalizeUplink`).
+
+        Args:
+            argument: Its one argument as JSON text; `recvTime` is in milliseconds and reaches the codec as a `Date`.
 
         Returns:
-            `{"data": {…}, "warnings": […]}`
+            What the codec returned, as JSON values.
 
         Raises:
-            CodecRefusal: The codec reported errors, threw, gave no object, or used up its time or memory.
+            CodecRefusal: The codec has no such routine, threw, returned nothing, or used up its time or memory.
         """
         if self._refused_until.get(codec, 0.0) > time.monotonic():
             raise CodecRefusal(f"the codec used up its time or memory less than {PENALTY:.0f} s ago and rests")
         try:
-            text = self._function(codec)(argument)
+            text = self._function(codec)(routine, argument)
         except _quickjs.StackOverflow:
             raise CodecRefusal("the codec recurses without end") from None
         except _quickjs.JSException as problem:
             raise self._refusal(codec, str(problem)) from None
         return _outcome(text)
 
-    def _function(self, codec: str) -> Callable[[str], Any]:
+    def _function(self, codec: str) -> Callable[[str, str], Any]:
         known = self._functions.get(codec)
         if known is not None:
             self._functions.move_to_end(codec)
@@ -77,8 +81,9 @@ class Engine:
         context = _quickjs.Context()
         context.set_memory_limit(self._memory_limit)
         context.set_time_limit(self._time_limit)
-        context.eval(source)
-        function: Callable[[str], Any] = context.eval(_SHIM)
+        context.eval(_PRELUDE)
+        context.eval(source.removeprefix("\ufeff"))
+        function: Callable[[str, str], Any] = context.eval(_SHIM)
         self._functions[codec] = function
         if len(self._functions) > CONTEXTS:
             self._functions.popitem(last=False)
@@ -99,22 +104,12 @@ class Engine:
         return CodecRefusal(f"the codec used more than the {limit} it may")
 
 
-def _outcome(text: Any) -> dict[str, Any]:
+def _outcome(text: Any) -> Any:
     if not isinstance(text, str):
         raise CodecRefusal("the codec returned nothing")
     if len(text) > RESULT_LIMIT:
         raise CodecRefusal(f"the codec returned more than {RESULT_LIMIT} characters")
-    outcome = _parsed(text)
-    if not isinstance(outcome, dict):
-        raise CodecRefusal("the codec returned no object")
-    errors = outcome.get("errors")
-    if errors:
-        raise CodecRefusal("; ".join(map(str, errors if isinstance(errors, list) else [errors]))[:500])
-    data = outcome.get("data")
-    if not isinstance(data, dict):
-        raise CodecRefusal("the codec returned no data object")
-    warnings = outcome.get("warnings")
-    return {"data": data, "warnings": warnings if isinstance(warnings, list) else []}
+    return _parsed(text)
 
 
 def _parsed(text: str) -> Any:

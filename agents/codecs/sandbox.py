@@ -5,10 +5,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
 import orjson
 
+from agents.codecs.outcome import Decoded, Encoded, decoded, encoded
 from agents.core.errors import UndecodablePayload
 from agents.core.model import Instant
 
@@ -30,6 +31,7 @@ class CodecCall:
     f_port: int
     time: Instant
     variables: Mapping[str, str] = field(default_factory=dict)
+    routine: ClassVar[str] = "decodeUplink"
 
     @property
     def argument(self) -> str:
@@ -45,11 +47,16 @@ class CodecCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """What a codec made of a payload."""
+class RoutineCall:
+    """One call of any routine of a codec."""
 
-    data: dict[str, Any]
-    warnings: list[str]
+    codec: str
+    routine: str
+    argument: str
+    """JSON text."""
+
+
+_Call: TypeAlias = CodecCall | RoutineCall
 
 
 class _WorkerLostError(Exception):
@@ -72,13 +79,34 @@ class CodecSandbox:
         """Process id of the worker, `None` while there is none."""
         return None if self._process is None else self._process.pid
 
+    def register(self, codec: str, source: str) -> None:
+        """Add a codec or replace its source; the next call runs the new one."""
+        self._sources[codec] = source
+        self._loaded.discard(codec)
+
     async def decode(self, calls: Sequence[CodecCall]) -> list[Decoded | UndecodablePayload]:
         """Decode payloads; each result is the reading or the reason why there is none, in the order of the calls."""
-        results: list[Decoded | UndecodablePayload] = []
+        return [
+            UndecodablePayload(str(answer["error"])) if "error" in answer else decoded(answer["result"])
+            for answer in await self._answers(calls)
+        ]
+
+    async def encode(self, codec: str, data: Mapping[str, Any], f_port: int | None) -> Encoded | UndecodablePayload:
+        """Make a command's value into bytes for the device (`encodeDownlink`)."""
+        argument = orjson.dumps({"data": dict(data), "fPort": f_port, "variables": {}}).decode()
+        answer = (await self._answers([RoutineCall(codec, "encodeDownlink", argument)]))[0]
+        return UndecodablePayload(str(answer["error"])) if "error" in answer else encoded(answer["result"])
+
+    async def run(self, calls: Sequence[RoutineCall]) -> list[dict[str, Any]]:
+        """Call any routines; each answer is `{"result": what the codec returned}` or `{"error": why it did not}`."""
+        return await self._answers(calls)
+
+    async def _answers(self, calls: Sequence[_Call]) -> list[dict[str, Any]]:
+        answers: list[dict[str, Any]] = []
         for at in range(0, len(calls), CALLS_PER_FRAME):
             async with self._turn:
-                results += await self._decoded(calls[at : at + CALLS_PER_FRAME])
-        return results
+                answers += await self._answered(calls[at : at + CALLS_PER_FRAME])
+        return answers
 
     async def close(self) -> None:
         """End the worker."""
@@ -91,19 +119,19 @@ class CodecSandbox:
                 except TimeoutError:
                     await self._kill(process)
 
-    async def _decoded(self, calls: Sequence[CodecCall]) -> list[Decoded | UndecodablePayload]:
+    async def _answered(self, calls: Sequence[_Call]) -> list[dict[str, Any]]:
         try:
-            return [_result(answer) for answer in await self._round_trip(calls)]
+            return await self._round_trip(calls)
         except _WorkerLostError as lost:
             if len(calls) == 1:
-                return [UndecodablePayload(f"the codec {calls[0].codec} brought its process down: {lost}")]
+                return [{"error": f"the codec {calls[0].codec} brought its process down: {lost}"}]
         # One of them did it: alone, each tells.
-        results: list[Decoded | UndecodablePayload] = []
+        answers: list[dict[str, Any]] = []
         for call in calls:
-            results += await self._decoded([call])
-        return results
+            answers += await self._answered([call])
+        return answers
 
-    async def _round_trip(self, calls: Sequence[CodecCall]) -> list[dict[str, Any]]:
+    async def _round_trip(self, calls: Sequence[_Call]) -> list[dict[str, Any]]:
         process = await self._worker()
         try:
             return await asyncio.wait_for(self._exchange(process, calls), self._stuck_after)
@@ -116,14 +144,14 @@ class CodecSandbox:
             await self._discard(process)
             raise
 
-    async def _exchange(self, process: asyncio.subprocess.Process, calls: Sequence[CodecCall]) -> list[dict[str, Any]]:
+    async def _exchange(self, process: asyncio.subprocess.Process, calls: Sequence[_Call]) -> list[dict[str, Any]]:
         if process.stdin is None or process.stdout is None:
             raise _WorkerLostError("its pipes are closed")
         fresh = {call.codec for call in calls} - self._loaded
         frame = orjson.dumps(
             {
                 "load": {codec: self._sources[codec] for codec in fresh if codec in self._sources},
-                "calls": [(call.codec, call.argument) for call in calls],
+                "calls": [(call.codec, call.routine, call.argument) for call in calls],
             }
         )
         process.stdin.write(len(frame).to_bytes(4, "big") + frame)
@@ -156,9 +184,3 @@ class CodecSandbox:
         if process.returncode is None:
             process.kill()
         await process.wait()
-
-
-def _result(answer: dict[str, Any]) -> Decoded | UndecodablePayload:
-    if "error" in answer:
-        return UndecodablePayload(str(answer["error"]))
-    return Decoded(answer["data"], [str(warning) for warning in answer["warnings"]])

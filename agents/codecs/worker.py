@@ -1,7 +1,7 @@
 """The process in which codecs run: `python -m agents.codecs.worker`, frames on stdin and stdout.
 
-A frame is four bytes of length (big-endian) and JSON. In: `{"load": {codec: source}, "calls": [[codec, argument], …]}`
-with arguments as JSON text. Out: a list of `{"data", "warnings"}` or `{"error"}`, one per call and in their order.
+A frame is four bytes of length (big-endian) and JSON. In: `{"load": {codec: source}, "calls": [[codec, routine,
+argument], …]}` with arguments as JSON text. Out: a list of `{"result"}` or `{"error"}`, one per call, in their order.
 It ends when stdin ends or its parent dies.
 """
 
@@ -48,12 +48,12 @@ def read_frame(source: BinaryIO) -> bytes | None:
 def _answers(engine: Engine, request: dict[str, Any]) -> list[dict[str, Any]]:
     for codec, source in request["load"].items():
         engine.load(codec, source)
-    return [_answer(engine, codec, argument) for codec, argument in request["calls"]]
+    return [_answer(engine, codec, routine, argument) for codec, routine, argument in request["calls"]]
 
 
-def _answer(engine: Engine, codec: str, argument: str) -> dict[str, Any]:
+def _answer(engine: Engine, codec: str, routine: str, argument: str) -> dict[str, Any]:
     try:
-        return engine.decode(codec, argument)
+        return {"result": engine.call(codec, routine, argument)}
     except CodecRefusal as refusal:
         return {"error": str(refusal)}
 

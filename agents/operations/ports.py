@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from agents.codecs.sandbox import CodecCall, Decoded
+from agents.codecs.outcome import Decoded
+from agents.codecs.sandbox import CodecCall
 from agents.core.errors import UndecodablePayload
 from agents.core.model import Device
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from agents.codecs.engine import CodecRefusal, Engine
-from agents.codecs.sandbox import CodecCall, CodecSandbox, Decoded
+from agents.codecs.outcome import Decoded
+from agents.codecs.sandbox import CodecCall, CodecSandbox
 from agents.core.errors import UndecodablePayload
 
 GOOD = "function decodeUplink(i) { return { data: { n: i.bytes.length, port: i.fPort } }; }"
@@ -35,7 +36,7 @@ SOURCES = {
     "async": "async function decodeUplink() { return { data: { a: 1 } }; }",
     "spy": """function decodeUplink() {
         var found = [];
-        for (var name of ["std", "os", "require", "process", "fetch", "XMLHttpRequest", "print", "console", "Deno"])
+        for (var name of ["std", "os", "process", "fetch", "XMLHttpRequest", "Worker", "setTimeout", "Deno"])
             if (typeof globalThis[name] !== "undefined") found.push(name);
         return { data: { found: found } };
     }""",
@@ -85,7 +86,7 @@ async def test_the_three_interfaces_decode_and_see_nothing_of_the_machine(
         ("errors", "too short"),
         ("throws", "no"),
         ("syntax", "SyntaxError"),
-        ("none", "none of decodeUplink"),
+        ("none", "no decodeUplink"),
         ("nothing", "nothing"),
         ("huge", "65536"),
         ("cycle", "circular"),
@@ -199,6 +200,6 @@ def test_a_replaced_source_takes_effect_and_ends_a_rest() -> None:
     engine.load("c", SOURCES["loop"])
     argument = CodecCall("c", b"", 1, 0).argument
     with pytest.raises(CodecRefusal):
-        engine.decode("c", argument)
+        engine.call("c", "decodeUplink", argument)
     engine.load("c", GOOD)
-    assert engine.decode("c", argument)["data"] == {"n": 0, "port": 1}
+    assert engine.call("c", "decodeUplink", argument)["data"] == {"n": 0, "port": 1}
