@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from pymongo import AsyncMongoClient, ReplaceOne
+from pymongo import AsyncMongoClient, ReplaceOne, WriteConcern
 from pymongo.errors import PyMongoError
 
 from agents.core.describe import describe
@@ -22,7 +22,9 @@ class MongoDevices:
         self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
             url, maxPoolSize=2, serverSelectionTimeoutMS=5_000, appname="eclor-agents"
         )
-        self._collection = self._client[database][COLLECTION]
+        # Acknowledged only once a crash of the server can't take it away; a lone server counts as a majority.
+        durable = WriteConcern("majority", j=True)
+        self._collection = self._client[database].get_collection(COLLECTION, write_concern=durable)
 
     async def all(self) -> AsyncIterator[dict[str, Any]]:
         """Every stored registration."""

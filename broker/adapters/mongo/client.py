@@ -8,7 +8,7 @@ import hashlib
 import re
 from typing import Any, TypeAlias
 
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
@@ -20,6 +20,8 @@ DatabaseError: TypeAlias = PyMongoError
 
 MAIN = "eclor"
 _PLAIN = re.compile(r"[a-z0-9_]{1,50}")
+DURABLE = WriteConcern("majority", j=True)
+"""For what is acknowledged to a client: no crash of a server takes it away. A lone server counts as a majority."""
 _POOL = 32
 """Connections at most. Group commit needs few; a pool smaller than what runs at once starves callers."""
 

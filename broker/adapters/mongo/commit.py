@@ -127,7 +127,7 @@ class Committer:
         while round_.open:
             try:
                 await self._step(round_)
-            except PyMongoError as error:
+            except (PyMongoError, Unavailable) as error:
                 self._cache.clear()
                 if not is_transient(error) or time.monotonic() > deadline:
                     _log.error("commit failed", tenant=self._tenant, writes=len(pendings), error=str(error)[:300])

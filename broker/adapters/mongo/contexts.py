@@ -6,6 +6,7 @@ from typing import Any
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
+from broker.adapters.mongo.client import DURABLE
 from broker.adapters.mongo.errors import translate
 from broker.core.jsonld.reference import local_id
 from broker.core.model.instant import Instant
@@ -19,11 +20,12 @@ class MongoContexts:
 
     def __init__(self, collection: AsyncCollection[dict[str, Any]]) -> None:
         self._collection = collection
+        self._durable = collection.with_options(write_concern=DURABLE)
 
     async def put(self, entry: Mapping[str, Any]) -> None:
         """Store or replace an entry by its `_id`; of those fetched, the longest unused make room."""
         try:
-            await self._collection.replace_one({"_id": entry["_id"]}, dict(entry), upsert=True)
+            await self._durable.replace_one({"_id": entry["_id"]}, dict(entry), upsert=True)
             if "url" in entry:
                 await self._make_room(entry["_id"])
         except PyMongoError as error:
@@ -39,7 +41,7 @@ class MongoContexts:
     async def delete(self, context_id: str) -> bool:
         """Remove by local identifier; whether it was there."""
         try:
-            return (await self._collection.delete_one({"_id": context_id})).deleted_count == 1
+            return (await self._durable.delete_one({"_id": context_id})).deleted_count == 1
         except PyMongoError as error:
             raise translate(error) from error
 

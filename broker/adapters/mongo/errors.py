@@ -20,12 +20,14 @@ _TRANSIENT_CODES = frozenset({6, 7, 89, 91, 112, 189, 262, 9001, 10107, 11600, 1
 """Codes of the server (shutting down, stepping down, write conflict) that say the same."""
 
 
-def is_transient(error: PyMongoError) -> bool:
+def is_transient(error: Exception) -> bool:
     """Whether trying again later can help."""
-    return isinstance(error, TRANSIENT) or (isinstance(error, OperationFailure) and error.code in _TRANSIENT_CODES)
+    return isinstance(error, (*TRANSIENT, Unavailable)) or (
+        isinstance(error, OperationFailure) and error.code in _TRANSIENT_CODES
+    )
 
 
-def translate(error: PyMongoError) -> NgsiLdError:
+def translate(error: PyMongoError | Unavailable) -> NgsiLdError:
     """The error that a client is told."""
     if isinstance(error, ExecutionTimeout):
         return TooComplexQuery("The query took longer than the broker allows; narrow it by type, id or area.")

@@ -1,14 +1,17 @@
 """Committed changes that somebody subscribed to, kept until delivered (ADR 9).
 
-One document holds the changes of one group of writes: `{_id, owner, entries: [{subscriptions, change}]}`. The owner
-is the broker process that delivers them; what a dead process left is adopted by a living one.
+One document holds the changes of one group of writes: `{_id, owner, adoption?, entries: [{subscriptions, change}]}`.
+The owner is the broker process that delivers them; what a dead process left is adopted by a living one, in a numbered
+attempt (`adoption`).
 """
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from broker.adapters.mongo.client import Databases
@@ -18,6 +21,7 @@ from broker.adapters.mongo.presence import Presence
 from broker.adapters.mongo.tenants import MongoTenants
 from broker.core.model.change import Change, Trigger
 from broker.core.model.entity import Entity
+from broker.core.model.errors import NgsiLdError
 from broker.operations.ports import OutboxEntry
 
 _ADOPTED_AT_ONCE = 1_000
@@ -36,6 +40,8 @@ class MongoOutbox:
         self._owner = presence.token
         self._counter = 0
         self._open: dict[str, _Group] = {}
+        self._adoptions = 0
+        self._unread: defaultdict[str, list[int]] = defaultdict(list)
         self._done: defaultdict[str, list[str]] = defaultdict(list)
         self._flush: asyncio.Task[None] | None = None
 
@@ -43,8 +49,9 @@ class MongoOutbox:
         self, tenant: str, matched: Sequence[tuple[Change, tuple[str, ...]]], write_concern: dict[str, Any]
     ) -> list[OutboxEntry]:
         """Store a group's changes; raises PyMongoError, after which nothing of it will stay."""
-        self._counter += 1
-        group_id = f"{self._owner}-{self._counter:012d}"
+        # In order of time over all owners: who adopts from several delivers in that order.
+        self._counter = max(self._counter + 1, time.time_ns() // 1_000)
+        group_id = f"{self._counter:016x}-{self._owner}"
         entries = [
             OutboxEntry(f"{group_id}/{index}", tenant, change, subscriptions)
             for index, (change, subscriptions) in enumerate(matched)
@@ -87,13 +94,18 @@ class MongoOutbox:
         return found[:limit]
 
     async def adopt_abandoned(self) -> list[OutboxEntry]:
-        """Take over what processes that are gone left in any tenant, in order of commit."""
+        """Take over what processes that are gone left in any tenant, in order of commit.
+
+        When the database goes away in between, what was found until then is given back; the rest comes next time.
+        """
         adopted: list[OutboxEntry] = []
         try:
             for tenant in await self._tenants.all():
                 adopted += await self._adopt(tenant, sorted(self._presence.living))
-        except PyMongoError as error:
-            raise translate(error) from error
+        except (PyMongoError, NgsiLdError) as error:
+            if adopted:
+                return adopted
+            raise translate(error) if isinstance(error, PyMongoError) else error from error
         return adopted
 
     async def close(self) -> None:
@@ -103,16 +115,31 @@ class MongoOutbox:
         await self._remove_done()
 
     async def _adopt(self, tenant: str, living: list[str]) -> list[OutboxEntry]:
+        """Make them ours, then read them; an attempt that was cut short in between is read with the next one."""
         collection = self._databases(tenant)["outbox"]
+        await self._claim(tenant, collection, living)
+        if not self._unread[tenant]:
+            return []
+        mine = {"owner": self._owner, "adoption": {"$in": self._unread[tenant]}}
+        documents = await collection.find(mine).sort("_id", 1).to_list()
+        self._unread[tenant].clear()
         adopted: list[OutboxEntry] = []
-        async for document in collection.find({"owner": {"$nin": living}}).sort("_id", 1).limit(_ADOPTED_AT_ONCE):
-            mine = {"$set": {"owner": self._owner}}
-            result = await collection.update_one({"_id": document["_id"], "owner": document["owner"]}, mine)
-            if result.modified_count:
-                entries = _entries(tenant, document)
-                self._open[document["_id"]] = _Group(tenant, entries)
-                adopted += entries
+        for document in documents:
+            entries = _entries(tenant, document)
+            self._open[document["_id"]] = _Group(tenant, entries)
+            adopted += entries
         return adopted
+
+    async def _claim(self, tenant: str, collection: AsyncCollection[dict[str, Any]], living: list[str]) -> None:
+        abandoned: dict[str, Any] = {"owner": {"$nin": living}}
+        found = await collection.find(abandoned, {"_id": 1}).sort("_id", 1).limit(_ADOPTED_AT_ONCE).to_list()
+        if found:
+            self._adoptions += 1
+            self._unread[tenant].append(self._adoptions)
+            ids = {"_id": {"$in": [each["_id"] for each in found]}}
+            # Conditional on each document: of two processes that look at the same time, one gets it.
+            mine = {"$set": {"owner": self._owner, "adoption": self._adoptions}}
+            await collection.update_many({**ids, **abandoned}, mine)
 
     def _still_open(self, tenant: str, document: dict[str, Any], subscription_id: str) -> list[OutboxEntry]:
         group = self._open.get(document["_id"])

@@ -17,6 +17,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from broker.adapters.mongo.client import DURABLE
 from broker.adapters.mongo.errors import translate
 from broker.core.model.errors import AlreadyExists, ResourceNotFound
 from broker.core.model.instant import Instant
@@ -125,7 +126,8 @@ class MongoSubscriptions:
         """Add what is tallied to what is stored; unknown ids are passed over."""
         updates = [UpdateOne({"_id": each}, _counting(tally)) for each, tally in tallies.items()]
         try:
-            await self._collection(tenant).bulk_write(updates, ordered=False)
+            # Not worth waiting for the journal: nobody is promised an exact count over a crash.
+            await self._database(tenant)[self._name].bulk_write(updates, ordered=False)
         except PyMongoError as error:
             raise translate(error) from error
 
@@ -142,7 +144,7 @@ class MongoSubscriptions:
         return ResourceNotFound(f"There is no {self._noun} {document_id} in this tenant.")
 
     def _collection(self, tenant: str) -> AsyncCollection[_Document]:
-        return self._database(tenant)[self._name]
+        return self._database(tenant).get_collection(self._name, write_concern=DURABLE)
 
     async def _ensure_index(self, tenant: str) -> None:
         if tenant not in self._indexed:
@@ -151,7 +153,8 @@ class MongoSubscriptions:
 
     async def _note(self, tenant: str, subscription_id: str) -> None:
         change = {"$inc": {"stamp": 1}, "$push": {"recent": {"$each": [subscription_id], "$slice": -_RECENT}}}
-        await self._database(tenant)["meta"].update_one(self._key, change, upsert=True)
+        meta = self._database(tenant).get_collection("meta", write_concern=DURABLE)
+        await meta.update_one(self._key, change, upsert=True)
 
     async def _meta(self, tenant: str, projection: Mapping[str, int]) -> _Document:
         try:

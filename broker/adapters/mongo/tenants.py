@@ -5,8 +5,9 @@ from collections import defaultdict
 
 from pymongo.errors import PyMongoError
 
-from broker.adapters.mongo.client import Databases
+from broker.adapters.mongo.client import DURABLE, Databases
 from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.history import ensure_history_indexes
 from broker.adapters.mongo.indexes import ensure_entity_indexes
 
 
@@ -51,9 +52,11 @@ class MongoTenants:
         database = self._databases(tenant)
         try:
             await ensure_entity_indexes(database["entities"])
+            await ensure_history_indexes(database)
             await database["outbox"].create_index([("owner", 1), ("_id", 1)])
             if tenant:
                 born = {"$setOnInsert": {"name": tenant}}
-                await self._databases.main["tenants"].update_one({"_id": tenant}, born, upsert=True)
+                tenants = self._databases.main.get_collection("tenants", write_concern=DURABLE)
+                await tenants.update_one({"_id": tenant}, born, upsert=True)
         except PyMongoError as error:
             raise translate(error) from error
