@@ -27,6 +27,9 @@ PENALTY = 60.0
 _PRELUDE = (Path(__file__).parent / "prelude.js").read_text(encoding="utf-8")
 _SHIM = (Path(__file__).parent / "shim.js").read_text(encoding="utf-8")
 
+_NAMES = ("decodeUplink", "decodeDownlink", "encodeDownlink", "normalizeUplink", "Decode", "Decoder", "Encode", "Encoder")
+_DEFINED = "{" + ", ".join(f'{name}: typeof {name} === "undefined" ? null : {name}' for name in _NAMES) + "}"
+
 
 class CodecRefusal(Exception):  # noqa: N818  named after what happened
     """A codec did not decode; the text says why."""
@@ -82,8 +85,7 @@ class Engine:
         context.set_memory_limit(self._memory_limit)
         context.set_time_limit(self._time_limit)
         context.eval(_PRELUDE)
-        context.eval(source.removeprefix("\ufeff"))
-        function: Callable[[str, str], Any] = context.eval(_SHIM)
+        function: Callable[[str, str], Any] = context.eval(_SHIM)(context.eval(_as_function(source)))
         self._functions[codec] = function
         if len(self._functions) > CONTEXTS:
             self._functions.popitem(last=False)
@@ -102,6 +104,12 @@ class Engine:
         self._functions.pop(codec, None)
         self._refused_until[codec] = time.monotonic() + PENALTY
         return CodecRefusal(f"the codec used more than the {limit} it may")
+
+
+def _as_function(source: str) -> str:
+    """A codec's file as the body of a function that gives what it defines; an inner one, so that it may redeclare."""
+    source = source.removeprefix("\ufeff")
+    return f"(function (module, exports) {{ return (function () {{{source}\n;return {_DEFINED};}}).call(globalThis); }})"
 
 
 def _outcome(text: Any) -> Any:

@@ -206,9 +206,6 @@
 
   function silent() {}
 
-  var module = { exports: {} };
-  define("module", module);
-  define("exports", module.exports);
   define("Buffer", Buffer);
   define("console", { log: silent, info: silent, warn: silent, error: silent, debug: silent, trace: silent });
   define("print", silent);

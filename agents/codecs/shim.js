@@ -1,29 +1,16 @@
-// Evaluated after a codec, in its context. Gives a function (routine, JSON text) to JSON text that calls whichever of
-// the circulating interfaces the codec has: TS013, The Things Network v2, ChirpStack v3; global or in module.exports.
-(function () {
+// Evaluated after the prelude. Takes a function that runs a codec's file anew and gives what it defines; gives a
+// function (routine, JSON text) to JSON text that calls whichever of the circulating interfaces the codec has: TS013,
+// The Things Network v2, ChirpStack v3, global or in module.exports.
+// The file runs anew for each call, as it does at network servers: what one frame leaves in its variables must not
+// show up in the reading of another device.
+(function (run) {
   "use strict";
   var parse = JSON.parse;
   var stringify = JSON.stringify;
-  var exported = typeof module === "object" && module ? module.exports : undefined;
-
-  function pick(name, found) {
-    if (typeof found === "function") return found;
-    if (exported && typeof exported[name] === "function") return exported[name].bind(exported);
-    var inner = exported && exported.default;
-    return inner && typeof inner[name] === "function" ? inner[name].bind(inner) : null;
-  }
-
-  // `typeof` sees a codec's `const` and `let` too, which are no members of the global object.
-  var v3 = {
-    decodeUplink: pick("decodeUplink", typeof decodeUplink === "undefined" ? null : decodeUplink),
-    decodeDownlink: pick("decodeDownlink", typeof decodeDownlink === "undefined" ? null : decodeDownlink),
-    encodeDownlink: pick("encodeDownlink", typeof encodeDownlink === "undefined" ? null : encodeDownlink),
-    normalizeUplink: pick("normalizeUplink", typeof normalizeUplink === "undefined" ? null : normalizeUplink),
-  };
-  var decode = pick("Decode", typeof Decode === "undefined" ? null : Decode);
-  var decoder = pick("Decoder", typeof Decoder === "undefined" ? null : Decoder);
-  var encode = pick("Encode", typeof Encode === "undefined" ? null : Encode);
-  var encoder = pick("Encoder", typeof Encoder === "undefined" ? null : Encoder);
+  var isView = ArrayBuffer.isView;
+  var from = Array.from;
+  var keys = Object.keys;
+  var scope = globalThis;
 
   function timed(input) {
     if (input.recvTime !== undefined) input.recvTime = new Date(input.recvTime);
@@ -31,26 +18,52 @@
   }
 
   var routines = {
-    decodeUplink: v3.decodeUplink
-      ? (input) => v3.decodeUplink(timed(input))
-      : decode
-        ? (input) => ({ data: decode(input.fPort, input.bytes, input.variables) })
-        : decoder && ((input) => ({ data: decoder(input.bytes, input.fPort) })),
-    encodeDownlink:
-      v3.encodeDownlink ||
-      (encode
-        ? (input) => ({ bytes: encode(input.fPort, input.data, input.variables), fPort: input.fPort })
-        : encoder && ((input) => ({ bytes: encoder(input.data, input.fPort), fPort: input.fPort }))),
-    decodeDownlink: v3.decodeDownlink && ((input) => v3.decodeDownlink(timed(input))),
-    normalizeUplink: v3.normalizeUplink,
+    decodeUplink: function (codec, input) {
+      if (codec.decodeUplink) return codec.decodeUplink(timed(input));
+      if (codec.Decode) return { data: codec.Decode(input.fPort, input.bytes, input.variables) };
+      if (codec.Decoder) return { data: codec.Decoder(input.bytes, input.fPort) };
+      return lacks("decodeUplink, Decode or Decoder");
+    },
+    encodeDownlink: function (codec, input) {
+      if (codec.encodeDownlink) return codec.encodeDownlink(input);
+      if (codec.Encode) return { bytes: codec.Encode(input.fPort, input.data, input.variables), fPort: input.fPort };
+      if (codec.Encoder) return { bytes: codec.Encoder(input.data, input.fPort), fPort: input.fPort };
+      return lacks("encodeDownlink, Encode or Encoder");
+    },
+    decodeDownlink: function (codec, input) {
+      return codec.decodeDownlink ? codec.decodeDownlink(timed(input)) : lacks("decodeDownlink");
+    },
+    normalizeUplink: function (codec, input) {
+      return codec.normalizeUplink ? codec.normalizeUplink(input) : lacks("normalizeUplink");
+    },
   };
 
+  function lacks(names) {
+    throw new Error("the codec has no " + names);
+  }
+
+  function complete(codec, module) {
+    var exported = module.exports;
+    if (!exported) return codec;
+    var inner = exported.default;
+    keys(codec).forEach(function (name) {
+      if (typeof codec[name] === "function") return;
+      if (typeof exported[name] === "function") codec[name] = exported[name].bind(exported);
+      else if (inner && typeof inner[name] === "function") codec[name] = inner[name].bind(inner);
+      else codec[name] = null;
+    });
+    return codec;
+  }
+
   return function (routine, text) {
-    var call = routines[routine];
-    if (!call) throw new Error("the codec has no " + routine);
-    var result = call(parse(text));
+    var module = { exports: {} };
+    var result = routines[routine](complete(run(module, module.exports), module), parse(text));
     // Encoders may give a Uint8Array or Buffer, which JSON would write as an object.
-    if (result && result.bytes && ArrayBuffer.isView(result.bytes)) result.bytes = Array.from(result.bytes);
-    return stringify(result);
+    if (result && result.bytes && isView(result.bytes)) result.bytes = from(result.bytes);
+    var answer = stringify(result);
+    // Variables assigned without a declaration are members of the global object: they go as well.
+    var left = keys(scope);
+    for (var i = 0; i < left.length; i++) delete scope[left[i]];
+    return answer;
   };
-})();
+});
