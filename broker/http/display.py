@@ -9,9 +9,16 @@ from typing import Any
 
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.entity import Entity
-from broker.core.model.errors import BadRequestData
+from broker.core.model.errors import BadRequestData, ResourceNotFound
 from broker.core.ql.projection import Projection, parse_projection
-from broker.core.represent import Representation, feature, feature_collection, parse_languages, represent
+from broker.core.represent import (
+    Representation,
+    feature,
+    feature_collection,
+    parse_languages,
+    projected,
+    represent,
+)
 from broker.core.represent.representation import LOCATION
 from broker.http import params
 from broker.http.negotiate import GEO_JSON
@@ -33,40 +40,57 @@ class Display:
     linking: Linking
 
     async def one(self, ports: Ports, tenant: str, entity: Entity, context: ActiveContext) -> Any:
-        """The JSON of one entity, ready for its @context: an object, or a list where linked entities follow it."""
+        """The JSON of one entity, ready for its @context: an object, or a list where linked entities follow it.
+
+        Raises ResourceNotFound where `pick` and `omit` leave nothing of it (clause 5.7.1.4).
+        """
+        representation = self.representation
         if self.linking.mode:
-            return await self._linked(ports, tenant, [entity], context, single=True)
-        if self.media_type == GEO_JSON:
-            return feature(entity, context, self.representation)
-        return represent(entity, context, self.representation)
+            shown = await self._linked(ports, tenant, [entity], context, single=True)
+        elif self.media_type == GEO_JSON:
+            return feature(entity, context, representation)
+        else:
+            shown = represent(entity, context, representation)
+        if not shown:
+            raise ResourceNotFound(f"The entity {entity.id} has none of the members that pick and omit leave.")
+        return shown
 
     async def many(self, ports: Ports, tenant: str, entities: Sequence[Entity], context: ActiveContext) -> Any:
-        """The JSON of a page of entities: a list, or a FeatureCollection."""
+        """The JSON of a page of entities: a list, or a FeatureCollection.
+
+        Entities of which `pick` and `omit` leave nothing are left out: an empty object would be no entity.
+        """
         if self.linking.mode:
             return await self._linked(ports, tenant, entities, context, single=False)
         if self.media_type == GEO_JSON:
             return feature_collection(entities, context, self.representation)
         representation = self.representation
-        return [represent(entity, context, representation) for entity in entities]
+        shown = [represent(entity, context, representation) for entity in entities]
+        return shown if representation.pick is None and representation.omit is None else list(filter(None, shown))
 
     async def _linked(
         self, ports: Ports, tenant: str, entities: Sequence[Entity], context: ActiveContext, *, single: bool
     ) -> Any:
         """Clause 4.5.23. Flat: the linked entities follow. Inline: each stands in the relationship that leads to it."""
-        found = await reachable(ports, tenant, entities, self.linking)
+        found = await reachable(ports, tenant, entities, self.linking, self.representation)
         geo = self.media_type == GEO_JSON
         if self.linking.mode == "flat":
-            everything = [*entities, *found.values()]
+            everything = [*((entity, self.representation) for entity in entities), *found.values()]
             if geo:
-                return feature_collection(everything, context, self.representation)
-            return [represent(entity, context, self.representation) for entity in everything]
-        shown: list[dict[str, Any]] = []
+                features = [feature(entity, context, asked) for entity, asked in everything]
+                return {"type": "FeatureCollection", "features": features}
+            return [shown for entity, asked in everything if (shown := represent(entity, context, asked))]
+        inlined: list[dict[str, Any]] = []
         for entity in entities:
             document = inline(entity, found, context, self.representation, self.linking)
-            shown.append({**feature(entity, context, self.representation), "properties": document} if geo else document)
+            if not document and not single:
+                continue
+            inlined.append(
+                {**feature(entity, context, self.representation), "properties": document} if geo else document
+            )
         if single:
-            return shown[0]
-        return {"type": "FeatureCollection", "features": shown} if geo else shown
+            return inlined[0]
+        return {"type": "FeatureCollection", "features": inlined} if geo else inlined
 
 
 def read_display(parameters: Mapping[str, str], context: ActiveContext, media_type: str) -> Display:
@@ -79,32 +103,32 @@ def read_display(parameters: Mapping[str, str], context: ActiveContext, media_ty
     linking = _linking(parameters)
     pick, omit = _projection(parameters, "pick", context, linking), _projection(parameters, "omit", context, linking)
     attrs = params.expanded(parameters, "attrs", context.expand_term)
-    if pick is None and attrs:
-        pick = _MEMBERS.union(attrs)
+    if attrs and (pick or omit):
+        raise BadRequestData("attrs is an older form of pick: give it neither with pick nor with omit.")
+    if attrs:
+        pick = Projection(_MEMBERS.union(attrs))
     datasets = params.dataset_ids(parameters)
     representation = Representation(
         form=params.form(parameters),
         sys_attrs="sysAttrs" in params.options(parameters),
         languages=parse_languages(parameters["lang"]) if "lang" in parameters else None,
         dataset_ids=frozenset(datasets) if datasets else None,
-        pick=pick,
-        omit=omit,
         geometry_property=LOCATION if geometry is None else context.expand_term(geometry),
         geometry_dataset=datasets[0] if len(datasets) == 1 and datasets[0] != "@none" else None,
     )
-    return Display(representation, media_type, linking)
+    return Display(projected(representation, pick, omit), media_type, linking)
 
 
 def _projection(
     parameters: Mapping[str, str], name: str, context: ActiveContext, linking: Linking
-) -> frozenset[str] | None:
+) -> Projection | None:
     text = parameters.get(name)
     if text is None:
         return None
     projection = parse_projection(text, context.expand_term)
     if _depth(projection) > linking.level:
         raise BadRequestData(f"{name} asks for members of linked entities: give join=inline or flat, and a joinLevel.")
-    return projection.names
+    return projection
 
 
 def _depth(projection: Projection) -> int:

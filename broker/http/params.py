@@ -1,6 +1,7 @@
 """Query parameters, one function for each kind (clauses 6.3.7 to 6.3.20, 6.4.3.2).
 
-They read the decoded parameters of a request and raise InvalidRequest where a value cannot be what it should be.
+They read the decoded parameters of a request, and raise BadRequestData where a value cannot be what it should be;
+InvalidRequest for the forms of an answer (clause 6.3.20).
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ def flag(parameters: Mapping[str, str], name: str) -> bool:
         return False
     if value == "true":
         return True
-    raise InvalidRequest(f"{name} is true or false, not '{value[:100]}'.")
+    raise BadRequestData(f"{name} is true or false, not '{value[:100]}'.")
 
 
 def natural(parameters: Mapping[str, str], name: str, default: int) -> int:
@@ -118,5 +119,5 @@ def choice(parameters: Mapping[str, str], name: str, values: tuple[str, ...]) ->
     """One of a few words, None where absent."""
     value = parameters.get(name)
     if value is not None and value not in values:
-        raise InvalidRequest(f"{name} is one of {', '.join(values)}, not '{value[:100]}'.")
+        raise BadRequestData(f"{name} is one of {', '.join(values)}, not '{value[:100]}'.")
     return value

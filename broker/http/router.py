@@ -79,7 +79,8 @@ class Router:
             following = node.literals.get(segment)
             if following is None:
                 following = node.variable
-                if following is None or not segment:
+                # An empty identifier further up is told to the operation, which says what is wrong with it.
+                if following is None or (not segment and (following.is_leaf or depth + 1 == len(segments))):
                     return None
                 if following.is_leaf:
                     variables.append(unquote("/".join(segments[depth:])))

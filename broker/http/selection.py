@@ -13,7 +13,7 @@ from broker.core.jsonld.context import ActiveContext
 from broker.core.model.errors import BadRequestData
 from broker.core.ql.ast import EntityQuery, EntitySelector
 from broker.core.ql.geo import LOCATION, GeoQuery, parse_geo
-from broker.core.ql.nodes import And, Linked, Not, Or, QNode
+from broker.core.ql.nodes import link_depth
 from broker.core.ql.ordering import Ordering, parse_ordering
 from broker.core.ql.q import parse_q
 from broker.core.ql.scope import parse_scope
@@ -68,7 +68,7 @@ def read_selection(
 
 def check_links(query: EntityQuery, level: int) -> None:
     """Raise BadRequestData where `q` follows more relationships than `joinLevel` allows (clause 5.7.2.4)."""
-    if query.q is not None and _depth(query.q) > level:
+    if link_depth(query.q) > level:
         raise BadRequestData("q asks about linked entities: give join=inline or join=flat, and a joinLevel as deep.")
 
 
@@ -113,18 +113,6 @@ def selectors_of(document: Mapping[str, Any], context: ActiveContext) -> tuple[E
     if not isinstance(entries, list) or not entries or len(entries) > _MAX_SELECTORS:
         raise BadRequestData(f"entities shall be an array of 1 to {_MAX_SELECTORS} selectors.")
     return tuple(_entity_selector(entry, context) for entry in entries)
-
-
-def _depth(node: QNode) -> int:
-    match node:
-        case And(terms) | Or(terms):
-            return max(map(_depth, terms))
-        case Not(term):
-            return _depth(term)
-        case Linked():
-            return 1 + _depth(node.term)
-        case _:
-            return 0
 
 
 def _entity_selector(entry: Any, context: ActiveContext) -> EntitySelector:

@@ -7,15 +7,15 @@ An empty batch raises BadRequestData.
 from collections.abc import Sequence
 from functools import partial
 
-from broker.core.model.change import Trigger
+from broker.core.model.change import Change, Trigger
 from broker.core.model.entity import Entity
-from broker.core.model.errors import BadRequestData, NgsiLdError
+from broker.core.model.errors import AlreadyExists, BadRequestData, NgsiLdError
 from broker.core.model.instant import Instant
 from broker.core.model.patch import create, create_or_replace, delete
 from broker.core.model.patch_merge import PLAIN, MergeOptions, merge
 from broker.core.model.patch_update import append, create_or_update
 from broker.operations.ports import EntityWrite, Ports
-from broker.operations.results import BatchResult
+from broker.operations.results import REFUSED_OVERWRITE, BatchResult, append_result
 from broker.operations.tenancy import require_tenant
 
 
@@ -45,9 +45,11 @@ async def batch_update(
     await require_tenant(ports, tenant)
     now = ports.clock.now()
     rule = partial(append, now=now, overwrite=overwrite, allow_null=overwrite)
-    return await commit(
-        ports, tenant, [EntityWrite(each.id, partial(rule, entity_id=each.id, fragment=each)) for each in fragments]
-    )
+    writes = [EntityWrite(each.id, partial(rule, entity_id=each.id, fragment=each)) for each in fragments]
+    outcomes = await ports.entities.write_many(tenant, writes)
+    if not overwrite:
+        outcomes = [_complete(fragment, each) for fragment, each in zip(fragments, outcomes, strict=True)]
+    return _sorted(writes, outcomes)
 
 
 async def batch_merge(
@@ -80,7 +82,20 @@ async def batch_delete(ports: Ports, tenant: str, entity_ids: Sequence[str]) -> 
 
 async def commit(ports: Ports, tenant: str, writes: Sequence[EntityWrite]) -> BatchResult:
     """Send writes to the store together, and sort what became of them."""
-    outcomes = await ports.entities.write_many(tenant, writes)
+    return _sorted(writes, await ports.entities.write_many(tenant, writes))
+
+
+def _complete(fragment: Entity, outcome: Change | NgsiLdError) -> Change | NgsiLdError:
+    """What an append without overwriting came to: an error where it left attributes of the fragment out."""
+    if isinstance(outcome, NgsiLdError):
+        return outcome
+    refused = [iri for iri, _ in append_result(fragment, outcome).not_updated]
+    if not refused:
+        return outcome
+    return AlreadyExists(f"{REFUSED_OVERWRITE} Not appended: {', '.join(refused)}. The others were.")
+
+
+def _sorted(writes: Sequence[EntityWrite], outcomes: Sequence[Change | NgsiLdError]) -> BatchResult:
     result = BatchResult()
     for write, outcome in zip(writes, outcomes, strict=True):
         if isinstance(outcome, NgsiLdError):

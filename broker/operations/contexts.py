@@ -33,12 +33,12 @@ PATH = "/ngsi-ld/v1/jsonldContexts/"
 async def add_context(ports: Ports, document: Any) -> str:
     """Clause 5.13.2: host a context; its local identifier.
 
-    Raises InvalidRequest where the body is no JSON object, BadRequestData where it holds no valid @context.
+    Raises InvalidRequest where the body is no JSON object with an @context, BadRequestData where that is not valid.
     """
     if type(document) is not dict:
         raise InvalidRequest('the body is a JSON object with one member "@context"')
     if document.get("@context") is None:
-        raise BadRequestData('the body has no member "@context"')
+        raise InvalidRequest('the body has no member "@context", so it is no JSON-LD context')
     context = document["@context"]
     # Where it names others that are away now, that says nothing about it, and each use looks again.
     with suppress(LdContextNotAvailable):
@@ -74,6 +74,8 @@ async def list_contexts(
 async def serve_context(ports: Ports, context_id: str, base_url: str, *, details: bool = False) -> dict[str, Any]:
     """Clause 5.13.4: the document (an object with `@context`), or with `details` what is known about it.
 
+    Being asked for counts as a hit, which the answer itself does not show yet (clause 5.13.3.5).
+
     Raises ResourceNotFound, and OperationNotSupported for the content of one that was only fetched.
     """
     if details:
@@ -83,6 +85,7 @@ async def serve_context(ports: Ports, context_id: str, base_url: str, *, details
         if details and ports.loader.is_bundled(context_id):
             return _bundled_metadata(context_id)
         raise _not_found(context_id)
+    await ports.contexts.use(entry["_id"], 1, ports.clock.now())
     if details:
         return _metadata(entry, base_url)
     if entry["kind"] == CACHED:

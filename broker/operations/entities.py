@@ -14,7 +14,7 @@ from broker.core.model.patch_attribute import replace_attribute as replace_insta
 from broker.core.model.patch_merge import PLAIN, MergeOptions, merge
 from broker.core.model.patch_update import append, update
 from broker.operations.ports import EntityWrite, Mutation, Ports
-from broker.operations.results import UpdateResult, append_result, update_result
+from broker.operations.results import UpdateResult, append_result, patch_result, update_result
 from broker.operations.tenancy import require_tenant
 
 
@@ -55,7 +55,7 @@ async def update_attributes(ports: Ports, tenant: str, entity_id: str, fragment:
     """Clause 5.6.2."""
     now = ports.clock.now()
     change = await _write(ports, tenant, entity_id, lambda current: update(current, entity_id, fragment, now))
-    return update_result(change)
+    return patch_result(fragment, change) if fragment.scopes else update_result(change)
 
 
 async def append_attributes(

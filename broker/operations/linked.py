@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.entity import Entity, Instance
@@ -27,32 +27,50 @@ class Linking:
     met: frozenset[str] = frozenset()
 
 
-async def reachable(ports: Ports, tenant: str, entities: Sequence[Entity], linking: Linking) -> dict[str, Entity]:
+class Found(NamedTuple):
+    """An entity that a relationship leads to, and what is asked of it there."""
+
+    entity: Entity
+    representation: Representation
+
+
+async def reachable(
+    ports: Ports, tenant: str, entities: Sequence[Entity], linking: Linking, representation: Representation
+) -> dict[str, Found]:
     """The entities within `level` relationships of those given, by id, in the order in which they are met.
 
-    Neither those given nor those of `linking.met` are among them. Raises TooManyResults beyond MAX_LINKED.
+    Only relationships that the representation shows are followed. Neither the entities given nor those of
+    `linking.met` are among the result; one that is met twice is shown as where it was met first. Raises
+    TooManyResults beyond MAX_LINKED.
     """
     seen = {entity.id for entity in entities} | linking.met
-    found: dict[str, Entity] = {}
-    frontier: Iterable[Entity] = entities
+    found: dict[str, Found] = {}
+    frontier = [Found(entity, representation) for entity in entities]
     now = ports.clock.now()
     for _ in range(linking.level):
-        wanted = [each for each in dict.fromkeys(_all_targets(frontier)) if each not in seen]
+        wanted: dict[str, Representation] = {}
+        for target, asked in _all_targets(frontier):
+            if target not in seen:
+                wanted.setdefault(target, asked)
         if not wanted:
             break
         if len(found) + len(wanted) > MAX_LINKED:
             raise TooManyResults(f"The relationships lead to more than {MAX_LINKED} entities; ask for fewer at a time.")
         seen.update(wanted)
-        read = await ports.entities.get_many(tenant, wanted)
-        fresh = {each: entity for each in wanted if each in read and (entity := live(read[each], now)) is not None}
+        read = await ports.entities.get_many(tenant, list(wanted))
+        fresh = {
+            target: Found(entity, asked)
+            for target, asked in wanted.items()
+            if (entity := live(read.get(target), now)) is not None
+        }
         found.update(fresh)
-        frontier = fresh.values()
+        frontier = list(fresh.values())
     return found
 
 
 def inline(
     entity: Entity,
-    found: Mapping[str, Entity],
+    found: Mapping[str, Found],
     context: ActiveContext,
     representation: Representation,
     linking: Linking,
@@ -63,7 +81,7 @@ def inline(
 
 def _inline(
     entity: Entity,
-    found: Mapping[str, Entity],
+    found: Mapping[str, Found],
     context: ActiveContext,
     representation: Representation,
     level: int,
@@ -76,11 +94,12 @@ def _inline(
         name = context.compact_iri(iri)
         if name not in document or not any(each["type"] in _TARGETS for each in instances):
             continue
+        asked = representation.beyond(iri)
 
-        def show(target: str) -> Any:
+        def show(target: str, asked: Representation = asked) -> Any:
             if target in met or target not in found:
                 return None
-            return _inline(found[target], found, context, representation, level - 1, met | {target})
+            return _inline(found[target].entity, found, context, asked, level - 1, met | {target}) or None
 
         document[name] = _with_linked(document[name], instances, show, representation)
     return document
@@ -116,12 +135,15 @@ def _simplified(instance: Instance, show: Any, shown: Any) -> Any:
     return documents[0] if single else documents
 
 
-def _all_targets(entities: Iterable[Entity]) -> Iterable[str]:
-    for entity in entities:
-        for instances in entity.attributes.values():
+def _all_targets(frontier: Iterable[Found]) -> Iterable[tuple[str, Representation]]:
+    for entity, representation in frontier:
+        for iri, instances in entity.attributes.items():
+            if not representation.shows(iri):
+                continue
             for instance in instances:
                 if instance["type"] in _TARGETS:
-                    yield from _targets(instance)
+                    asked = representation.beyond(iri)
+                    yield from ((target, asked) for target in _targets(instance))
 
 
 def _targets(instance: Instance) -> list[str]:

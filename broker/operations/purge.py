@@ -6,7 +6,7 @@ from functools import partial
 from broker.core.model.errors import BadRequestData, ResourceNotFound
 from broker.core.model.patch import delete, purge_attributes
 from broker.core.ql.ast import EntityQuery, PageRequest
-from broker.core.ql.nodes import And, Linked, Not, Or, QNode
+from broker.core.ql.nodes import link_depth
 from broker.operations.batch import commit
 from broker.operations.ports import EntityWrite, Ports
 from broker.operations.query import refuse_too_wide
@@ -36,7 +36,7 @@ async def purge_entities(
     """
     await require_tenant(ports, tenant)
     refuse_too_wide(query, local=local)
-    if query.q is not None and _follows_links(query.q):
+    if link_depth(query.q):
         raise BadRequestData("A purge cannot look at linked entities; select by attributes of the entity itself.")
     found = await _matching(ports, tenant, query)
     now = ports.clock.now()
@@ -59,13 +59,3 @@ async def _matching(ports: Ports, tenant: str, query: EntityQuery) -> Sequence[s
         found += [entity.id for entity in page.entities]
         more = page.more and bool(page.entities)
     return found
-
-
-def _follows_links(node: QNode) -> bool:
-    match node:
-        case And(terms) | Or(terms):
-            return any(_follows_links(term) for term in terms)
-        case Not(term):
-            return _follows_links(term)
-        case _:
-            return isinstance(node, Linked)

@@ -4,8 +4,10 @@ from broker.core.model.draft import no_such_entity
 from broker.core.model.entity import Entity
 from broker.core.model.errors import BadRequestData
 from broker.core.model.expiry import live
+from broker.core.model.instant import Instant
 from broker.core.ql.ast import EntityQuery, PageRequest
-from broker.core.ql.nodes import And, Linked, Not, Or, QNode
+from broker.core.ql.evaluate import satisfies
+from broker.core.ql.nodes import And, Linked, Not, Or, QNode, link_depth
 from broker.operations.ports import EntityPage, Ports
 from broker.operations.tenancy import require_tenant
 
@@ -31,8 +33,19 @@ async def query_entities(
     refuse_too_wide(query, local=local)
     found = await ports.entities.find(tenant, query, page)
     now = ports.clock.now()
-    entities = [each for entity in found.entities if (each := live(entity, now)) is not None]
-    return EntityPage(entities, found.total, found.more)
+    return EntityPage(_still_satisfying(found.entities, query, now), found.total, found.more)
+
+
+def _still_satisfying(entities: list[Entity], query: EntityQuery, now: Instant) -> list[Entity]:
+    """Without what has expired but is not removed yet (clause 4.22), and what was found because of that alone."""
+    kept: list[Entity] = []
+    for entity in entities:
+        shown = live(entity, now)
+        if shown is entity:
+            kept.append(entity)
+        elif shown is not None and (link_depth(query.q) or satisfies(shown, query)):
+            kept.append(shown)
+    return kept
 
 
 def refuse_too_wide(query: EntityQuery, *, local: bool) -> None:

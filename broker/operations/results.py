@@ -7,6 +7,7 @@ from broker.core.model.entity import Entity
 from broker.core.model.errors import NgsiLdError
 from broker.core.model.patch_update import not_yet_there
 
+NO_SCOPE = "The entity has no scope to update; add one by a POST of attributes, or by a merge."
 REFUSED_OVERWRITE = "The attribute exists already, and the request does not allow to overwrite it."
 
 
@@ -33,6 +34,14 @@ class BatchResult:
 def update_result(change: Change) -> UpdateResult:
     """The report of a change that nothing was refused of."""
     return UpdateResult(list(change.attributes))
+
+
+def patch_result(fragment: Entity, change: Change) -> UpdateResult:
+    """The report of an update (clause 5.6.2), which leaves an entity without scopes as it is."""
+    result = update_result(change)
+    if fragment.scopes and (change.before is None or change.before.scopes is None):
+        result.not_updated.append(("scope", NO_SCOPE))
+    return result
 
 
 def append_result(fragment: Entity, change: Change) -> UpdateResult:

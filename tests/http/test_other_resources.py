@@ -88,7 +88,7 @@ async def test_6_29_6_30_contexts_are_hosted_listed_served_and_deleted(client: C
 
 
 async def test_6_29_3_1_what_holds_no_context_is_refused(client: Client) -> None:
-    assert (await client.post("/jsonldContexts", {"a": 1})).error == "BadRequestData"
+    assert (await client.post("/jsonldContexts", {"a": 1})).error == "InvalidRequest"
     assert (await client.post("/jsonldContexts", b"[")).error == "InvalidRequest"
 
 

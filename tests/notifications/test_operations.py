@@ -91,18 +91,12 @@ async def test_5_8_1_an_expiry_in_the_past_is_refused_and_nothing_stored(broker)
 
 async def test_5_13_1_a_context_without_url_is_hosted_for_receivers(broker):
     inline = active_context(None, {"level": iri("level")})
-    loader = broker.ports.loader
-    hosted = {}
-
-    async def load(context):
-        hosted.setdefault("url", context)
-        return active_context(context)
-
-    object.__setattr__(broker.ports, "loader", type("Loading", (), {"load": staticmethod(load)})())
     await create_subscription(broker.ports, "", document(), inline, "http://broker:1026")
-    assert hosted["url"].startswith("http://broker:1026/ngsi-ld/v1/jsonldContexts/")
-    assert broker.notifications.find("", ID).context.link == hosted["url"]
-    assert loader is not broker.ports.loader
+    link = broker.notifications.find("", ID).context.link
+    assert link is not None
+    assert link.startswith("http://broker:1026/ngsi-ld/v1/jsonldContexts/")
+    (stored,), _ = await broker.ports.subscriptions.page("", 1, 0)
+    assert stored["document"]["jsonldContext"] == link
 
 
 async def test_5_8_2_members_of_the_fragment_replace_and_null_removes(broker):

@@ -53,8 +53,9 @@ async def test_5_6_9_update_overwrites_unless_told_otherwise(world):
     await batch.batch_create(world.ports, "", [entity(A, name=prop(1), temperature=prop(2))])
     given = [entity(A, name=prop(3)), entity(B)]
     result = await batch.batch_update(world.ports, "", given, overwrite=False)
-    assert result.updated == [A]
-    assert [(failed, type(error)) for failed, error in result.errors] == [(B, ResourceNotFound)]
+    assert result.updated == []
+    assert [(failed, type(error)) for failed, error in result.errors] == [(A, AlreadyExists), (B, ResourceNotFound)]
+    assert NAME in result.errors[0][1].detail
     assert await attributes(world, A) == {NAME: [prop(1)], TEMPERATURE: [prop(2)]}
     await batch.batch_update(world.ports, "", [entity(A, name=prop(3), temperature=prop(NGSILD_NULL))])
     assert await attributes(world, A) == {NAME: [prop(3)]}

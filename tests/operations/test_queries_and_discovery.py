@@ -2,6 +2,7 @@
 
 import pytest
 
+from broker.core.model.change import Trigger
 from broker.core.model.entity import Entity
 from broker.core.model.errors import BadRequestData, ResourceNotFound
 from broker.core.ql.ast import EntityQuery, EntitySelector, PageRequest
@@ -11,6 +12,8 @@ from broker.core.ql.types import TypeSelection
 from broker.operations import discovery
 from broker.operations.batch import batch_create
 from broker.operations.discovery import AttributeInfo, TypeInfo
+from broker.operations.entities import update_attributes
+from broker.operations.expiry import remove_expired
 from broker.operations.purge import purge_entities
 from broker.operations.query import query_entities
 from tests.core.model.examples import NAME, OWNER, ROOM, TEMPERATURE, fragment, iri, prop, relation
@@ -62,6 +65,42 @@ async def test_4_22_what_has_expired_is_not_found(world):
     assert ids(await query_entities(world.ports, "", halls, EVERYTHING)) == ["2"]
     rooms = await query_entities(world.ports, "", ROOMS, EVERYTHING)
     assert all(NAME not in one.attributes for one in rooms.entities)
+
+
+async def test_4_22_an_expired_instance_satisfies_no_query(world):
+    named = EntityQuery(attributes=(NAME,))
+    assert ids(await query_entities(world.ports, "", named, EVERYTHING)) == ["1"]
+    world.clock.instant = 2_000_000
+    assert ids(await query_entities(world.ports, "", named, EVERYTHING)) == []
+    assert await remove_expired(world.ports, "") == 2
+    count = await query_entities(world.ports, "", named, PageRequest(limit=0, count=True))
+    assert count.total == 0
+    assert NAME not in await discovery.attributes(world.ports, "")
+
+
+async def test_4_22_subscribers_hear_of_instances_that_expired(world):
+    world.clock.instant = 2_000_000
+    await remove_expired(world.ports, "")
+    (change,) = [each for each in world.listener.changes if each.at == 2_000_000 and each.entity.id.endswith("1")]
+    assert change.attributes == {NAME: Trigger.ATTRIBUTE_DELETED}
+    assert [one["value"] for one in change.previous[NAME]] == ["a"]
+    assert change.entity.attributes.keys() == {TEMPERATURE}
+    assert await remove_expired(world.ports, "") == 0
+
+
+async def test_4_22_a_write_takes_expired_instances_with_it_and_says_so(world):
+    world.clock.instant = 2_000_000
+    await update_attributes(world.ports, "", "urn:ngsi-ld:Room:1", fragment(temperature=prop(16)))
+    change = world.listener.changes[-1]
+    assert change.attributes == {TEMPERATURE: Trigger.ATTRIBUTE_UPDATED, NAME: Trigger.ATTRIBUTE_DELETED}
+    assert NAME not in change.entity.attributes
+
+
+async def test_4_22_an_instance_renewed_in_time_stays(world):
+    await update_attributes(world.ports, "", "urn:ngsi-ld:Room:1", fragment(name=prop("b", expiresAt=9_000_000)))
+    world.clock.instant = 2_000_000
+    await remove_expired(world.ports, "")
+    assert ids(await query_entities(world.ports, "", EntityQuery(attributes=(NAME,)), EVERYTHING)) == ["1"]
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,8 @@ class Loader:
         await self._gather(context, None, gathered, ())
         active = self._build(gathered, user_reference(context, self._core_url))
         await self._keep(gathered)
+        for entry in gathered.fresh:
+            self._library.used(entry["_id"])
         self._kept[key] = _Kept(active, gathered.entries, time.monotonic())
         self._kept.move_to_end(key)
         self._make_room()

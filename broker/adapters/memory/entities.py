@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from broker.core.model.change import Change, Trigger
 from broker.core.model.entity import Entity
 from broker.core.model.errors import NgsiLdError
+from broker.core.model.expiry import live
 from broker.core.ql.ast import EntityQuery, PageRequest
 from broker.core.ql.evaluate import compile_query
 from broker.core.ql.order import ordered
@@ -57,9 +58,9 @@ class MemoryEntities:
         return EntityPage(found[page.offset : end], len(found) if page.count else None, len(found) > end)
 
     async def expired(self, tenant: str, limit: int) -> list[str]:
-        """Ids of transient entities past their time, at most `limit`."""
+        """Ids of at most `limit` entities that are past their time, or have instances that are."""
         now = self._clock.now()
-        return [each.id for each in self._of(tenant).values() if each.is_expired(now)][:limit]
+        return [each.id for each in self._of(tenant).values() if live(each, now) is not each][:limit]
 
     async def count_types(self, tenant: str) -> dict[str, dict[str, set[str]]]:
         """Type IRI to attribute IRI to the kinds in use."""

@@ -1,9 +1,11 @@
 """Entities as MongoDB documents.
 
 ```
-{_id: id, types: [iri], scopes: [...]?, createdAt: µs, modifiedAt: µs, expiresAt: µs?, version: str,
- attributes: {<escaped iri>: [instance, ...]}, escaped: true?}
+{_id: id, types: [iri], scopes: [...]?, createdAt: µs, modifiedAt: µs, expiresAt: µs?, instancesExpireAt: µs?,
+ version: str, attributes: {<escaped iri>: [instance, ...]}, escaped: true?}
 ```
+
+`instancesExpireAt` is when the first of its instances expires, so that an index finds it (clause 4.22).
 
 Attribute IRIs hold dots, which MongoDB reads as path separators, so field names are escaped; an instance is stored
 as it is in memory (`broker.core.model.entity`). MongoDB 4.4 refuses names that begin with `$` anywhere: where a JSON
@@ -15,6 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from broker.core.model.entity import Attributes, Entity, Instance
+from broker.core.model.expiry import next_expiry
 
 Document = dict[str, Any]
 
@@ -49,6 +52,8 @@ def to_document(entity: Entity, version: str) -> Document:
         document["scopes"] = entity.scopes
     if entity.expires_at is not None:
         document["expiresAt"] = entity.expires_at
+    if (earliest := next_expiry(entity.attributes)) is not None:
+        document["instancesExpireAt"] = earliest
     if needs_escape(entity.attributes):
         document["attributes"] = _map_names(document["attributes"], _escape_dollar)
         document["escaped"] = True

@@ -49,7 +49,7 @@ def compile(query: EntityQuery, now: Instant) -> Compiled:  # the module is its 
         if not all(exact for _, exact in selectors):
             rest = replace(rest, selectors=query.selectors)
     if query.attributes:
-        conditions.append(_any_of([_has_attribute(name, datasets) for name in query.attributes]))
+        conditions.append(_any_of([_has_attribute(name) for name in query.attributes]))
     if query.scope is not None:
         conditions.append(_scope(query.scope))
     if query.q is not None:
@@ -136,10 +136,8 @@ def _types(selection: TypeSelection) -> Filter:
     return _any_of(several)
 
 
-def _has_attribute(name: str, datasets: Filter | None) -> Filter:
-    if datasets is None:
-        return {f"attributes.{escape(name)}.type": {"$exists": True}}
-    return {f"attributes.{escape(name)}": {"$elemMatch": datasets}}
+def _has_attribute(name: str) -> Filter:
+    return {f"attributes.{escape(name)}.type": {"$exists": True}}
 
 
 def _scope(query: ScopeQuery) -> Filter:

@@ -51,6 +51,7 @@ async def ensure_entity_indexes(collection: Collection) -> None:
     await collection.create_index([("types", 1), ("_id", 1)], name="types")
     await collection.create_index([(f"attributes.{escape(LOCATION)}.geometry", "2dsphere")], name="location")
     await collection.create_index([("expiresAt", 1)], name="expiresAt", sparse=True)
+    await collection.create_index([("instancesExpireAt", 1)], name="instancesExpireAt", sparse=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from broker.adapters.mongo.documents import escape, needs_escape, stored_instanc
 from broker.core.model.change import Change
 from broker.core.model.entity import Entity
 from broker.core.model.errors import BadRequestData, InternalError, NgsiLdError
+from broker.core.model.expiry import next_expiry
 from broker.operations.ports import EntityWrite
 
 _LARGEST = 16_000_000
@@ -159,3 +160,4 @@ def _members(before: Entity, after: Entity) -> Iterator[tuple[str, Any, Any]]:
     yield "scopes", before.scopes, after.scopes
     yield "createdAt", before.created_at, after.created_at
     yield "expiresAt", before.expires_at, after.expires_at
+    yield "instancesExpireAt", next_expiry(before.attributes), next_expiry(after.attributes)

@@ -16,7 +16,7 @@ from broker.core.jsonld.members import (
     given_member,
 )
 from broker.core.jsonld.values import json_value, shown
-from broker.core.model.entity import VALUE_MEMBER, Attributes, Instance
+from broker.core.model.entity import NGSILD_NULL, VALUE_MEMBER, Attributes, Instance
 from broker.core.model.errors import BadRequestData
 
 
@@ -102,16 +102,35 @@ def _infer(source: dict[str, Any]) -> str | None:
 
 def _expand_untyped(source: dict[str, Any], reading: Reading, depth: int) -> Instance:
     """An object without type and value: the bare value of a Property, unless it has members of an instance."""
-    if REIFIED.isdisjoint(source):
+    if REIFIED.isdisjoint(source) and not _has_sub_attributes(source, reading):
         return _expand_bare(source, reading)
     if not reading.partial:
         raise BadRequestData(
             f"the attribute has neither a type nor a value: got {shown(source)}, expected for example "
             '{"type": "Property", "value": 21.5} or {"type": "Relationship", "object": "urn:ngsi-ld:Room:1"}'
         )
+    return expand_members(source, reading, depth)
+
+
+def expand_members(source: dict[str, Any], reading: Reading, depth: int = 1) -> Instance:
+    """An instance that leaves its value alone (clauses 5.5.8, 5.5.12): whatever is no member is a sub-attribute."""
     instance: Instance = {}
     _read_members(instance, source, MEMBERS["Property"], reading, depth)
     return instance
+
+
+def _has_sub_attributes(source: dict[str, Any], reading: Reading) -> bool:
+    """Whether an object without type and value has attributes for members, or asks for nothing but their deletion."""
+    if any(_is_normalized(value) for value in source.values()):
+        return True
+    return reading.partial and bool(source) and all(value == NGSILD_NULL for value in source.values())
+
+
+def _is_normalized(value: Any) -> bool:
+    if type(value) is not dict:
+        return False
+    kind = value.get("type")
+    return type(kind) is str and kind in VALUE_MEMBER and given_member(kind) in value
 
 
 def _expand_bare(value: Any, reading: Reading) -> Instance:

@@ -38,6 +38,10 @@ class ActiveContext:
         self.reference = reference
         self.link = link
 
+    def named(self, url: str) -> "ActiveContext":
+        """The same context, hosted under a URL (clause 5.13.1)."""
+        return ActiveContext(self._terms, self._prefixes, url, url)
+
     def __len__(self) -> int:
         """How many terms it has, the core's included."""
         return len(self._terms)

@@ -6,15 +6,16 @@
 import re
 from typing import Any
 
-from broker.core.jsonld.attribute import expand_attributes, expand_instances
+from broker.core.jsonld.attribute import expand_attributes, expand_instances, expand_members
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.limits import MAX_SCOPES, MAX_TYPES
-from broker.core.jsonld.members import Reading
+from broker.core.jsonld.members import VALUES, Reading
 from broker.core.jsonld.names import is_iri
 from broker.core.jsonld.simplified import expand_simplified
 from broker.core.jsonld.values import NULL_REFUSED, instant, iri, shown
 from broker.core.model.entity import NGSILD_NULL, Entity, Instance
 from broker.core.model.errors import BadRequestData, InvalidRequest
+from broker.core.model.expiry import NEVER
 from broker.core.model.instant import Instant
 
 _SCOPE = re.compile(r"/?[^\W\d_]\w*(?:/[^\W\d_]\w*)*")
@@ -46,7 +47,7 @@ def expand_entity(
         types,
         expand(source, _ENTITY_MEMBERS, reading),
         _scopes(source, allow_null) or None,
-        expires_at=_expiry(source),
+        expires_at=_expiry(source, null=allow_null),
     )
 
 
@@ -60,7 +61,8 @@ def expand_fragment(
 ) -> Entity:
     """An entity fragment (clause 5.4) for updating, appending or merging; `id` and `type` may be missing.
 
-    NGSI-LD Nulls stay where they are, in the form of clause 4.5.0. An instance has a `type` only where the body
+    NGSI-LD Nulls stay where they are, in the form of clause 4.5.0; that of the entity's `expiresAt` becomes `NEVER`.
+    An instance has a `type` only where the body
     gives one. `entity_id` is the target's, where the binding knows it; the body's must be a URI, too, but need not
     repeat it. `merge`: instances may come without their value (clause 5.5.12). `simplified`: clause 4.5.4.
     Raises as `expand_entity`.
@@ -74,7 +76,7 @@ def expand_fragment(
         _types(source, context),
         expand(source, _ENTITY_MEMBERS, reading),
         _scopes(source, True),
-        expires_at=_expiry(source),
+        expires_at=_expiry(source, null=True),
     )
 
 
@@ -84,7 +86,8 @@ def expand_attribute_fragment(
     """The instances in the body of an operation on one attribute (clauses 5.6.4 and 5.6.19).
 
     `partial`: value and type may be missing and NGSI-LD Nulls may stand (5.6.4); otherwise the instances are whole
-    (5.6.19). The body is an instance, an array of them, or `{name: instance}` with the name of that attribute.
+    (5.6.19). The body is an instance, an array of them, or `{name: instance}` with the name of that attribute. A
+    partial object without type and value is never taken for a bare value: its members are those of the attribute.
     """
     if type(document) is not dict and type(document) is not list:
         raise InvalidRequest(f"the body is a JSON object with the attribute's members, got {shown(document)}")
@@ -99,7 +102,13 @@ def expand_attribute_fragment(
             name, value = next(iter(source.items()))
             if type(value) in (dict, list) and is_same(name, attribute_iri, context):
                 source = value
+    if partial and type(source) is dict and _leaves_value(source):
+        return [expand_members(source, reading)]
     return expand_instances(source, reading)
+
+
+def _leaves_value(source: dict[str, Any]) -> bool:
+    return "type" not in source and "@type" not in source and VALUES.isdisjoint(source)
 
 
 def is_same(name: str, attribute_iri: str, context: ActiveContext) -> bool:
@@ -160,9 +169,9 @@ def _scopes(source: dict[str, Any], null: bool) -> list[str] | None:
     return list(dict.fromkeys(scopes))
 
 
-def _expiry(source: dict[str, Any]) -> Instant | None:
+def _expiry(source: dict[str, Any], *, null: bool = False) -> Instant | None:
     given = source.get("expiresAt")
     if given is None:
         return None
-    parsed = instant("expiresAt", given, False)
-    return parsed if isinstance(parsed, int) else None
+    parsed = instant("expiresAt", given, null)
+    return parsed if isinstance(parsed, int) else NEVER

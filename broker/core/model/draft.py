@@ -3,7 +3,7 @@
 from broker.core.model.change import Change, Trigger
 from broker.core.model.entity import NGSILD_NULL, Attributes, Entity, Instance
 from broker.core.model.errors import ResourceNotFound
-from broker.core.model.expiry import live
+from broker.core.model.expiry import NEVER, live
 from broker.core.model.instant import Instant
 
 SCOPE = "https://uri.etsi.org/ngsi-ld/scope"
@@ -77,15 +77,29 @@ class Draft:
             self._changed = True
 
     def set_expiry(self, expires_at: Instant | None) -> None:
-        """Replace the instant at which the entity expires (clause 4.22)."""
+        """Replace the instant at which the entity expires (clause 4.22); `None` or `NEVER` removes it."""
+        if expires_at == NEVER:
+            expires_at = None
         if expires_at != self.expires_at:
             self.expires_at = expires_at
             self._changed = True
 
+    def drop_expired(self) -> None:
+        """Take away the instances that have expired, even if nothing else changes."""
+        self._changed = self._changed or self.base is not self._before
+
     def finish(self, now: Instant) -> Change:
-        """The change; a void one where nothing was touched."""
+        """The change; a void one where nothing was touched. Expired instances go with it, as deleted ones."""
         base = self.base
         if not self._changed:
             return Change(Trigger.ENTITY_UPDATED, self._before, now, {}, {}, self._before)
+        if base is not self._before:
+            self._note_expired()
         entity = Entity(base.id, self.types, self.attributes, self.scopes, base.created_at, now, self.expires_at)
         return Change(Trigger.ENTITY_UPDATED, entity, now, self._triggers, self._previous, self._before)
+
+    def _note_expired(self) -> None:
+        for iri, former in self._before.attributes.items():
+            if self.base.attributes.get(iri) is not former:
+                self._previous[iri] = former
+                self._triggers.setdefault(iri, Trigger.ATTRIBUTE_DELETED)

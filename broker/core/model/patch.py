@@ -10,7 +10,7 @@ from broker.core.model.change import Change, Trigger
 from broker.core.model.draft import SCOPE, Draft, no_such_entity
 from broker.core.model.entity import Attributes, Entity
 from broker.core.model.errors import AlreadyExists
-from broker.core.model.expiry import live
+from broker.core.model.expiry import NEVER, live
 from broker.core.model.instances import stored_attributes
 from broker.core.model.instant import Instant
 
@@ -24,7 +24,8 @@ def create(current: Entity | None, entity: Entity, now: Instant) -> Change:
     if live(current, now) is not None:
         raise AlreadyExists(f"Entity {entity.id} exists already. Update it, or choose another id.")
     attributes = stored_attributes(entity.attributes, now)
-    created = Entity(entity.id, entity.types, attributes, entity.scopes, now, now, entity.expires_at)
+    expires_at = None if entity.expires_at == NEVER else entity.expires_at
+    created = Entity(entity.id, entity.types, attributes, entity.scopes, now, now, expires_at)
     triggers = dict.fromkeys(attributes, Trigger.ATTRIBUTE_CREATED)
     return Change(Trigger.ENTITY_CREATED, created, now, triggers, {}, current)
 
@@ -65,6 +66,21 @@ def delete(current: Entity | None, entity_id: str, now: Instant) -> Change:
         raise no_such_entity(entity_id)
     triggers = dict.fromkeys(base.attributes, Trigger.ATTRIBUTE_DELETED)
     return Change(Trigger.ENTITY_DELETED, base.with_(deleted_at=now), now, triggers, dict(base.attributes), current)
+
+
+def expire(current: Entity | None, entity_id: str, now: Instant) -> Change:
+    """Clause 4.22: delete what has expired at `now`, the entity or instances of it; a void change where nothing has.
+
+    Raises:
+        ResourceNotFound: there is no such entity.
+    """
+    if current is not None and current.is_expired(now):
+        triggers = dict.fromkeys(current.attributes, Trigger.ATTRIBUTE_DELETED)
+        gone = current.with_(deleted_at=now)
+        return Change(Trigger.ENTITY_DELETED, gone, now, triggers, dict(current.attributes), current)
+    draft = Draft(current, entity_id, now)
+    draft.drop_expired()
+    return draft.finish(now)
 
 
 def purge_attributes(

@@ -22,19 +22,25 @@ _NOT_PATCHED = frozenset(("type", "datasetId", "createdAt", "modifiedAt"))
 def partial_update(current: Entity | None, entity_id: str, iri: str, instances: list[Instance], now: Instant) -> Change:
     """Clause 5.6.4: replace the members of existing instances that the fragment gives, keep the others.
 
+    An NGSI-LD Null as value deletes the instance: clauses 4.5.2.2 and 5.5.8 say so of every partial update patch,
+    whatever the description in 5.6.4.1 says.
+
     Raises:
         ResourceNotFound: the entity, or one of the instances, is not there.
-        BadRequestData: another attribute type, an NGSI-LD Null as value, or the attribute is `scope`.
+        BadRequestData: another attribute type, or the attribute is `scope`.
     """
     _refuse_scope(iri)
     draft = Draft(current, entity_id, now)
     result = list(draft.attributes.get(iri, ()))
+    kept = False
     for fragment in instances:
         index = _target(result, fragment, entity_id, iri)
         if is_null(fragment):
-            raise BadRequestData(f"A partial update cannot delete attribute {iri}. Use DELETE on it.")
+            del result[index]
+            continue
+        kept = True
         result[index] = _patched(result[index], fragment, iri, now)
-    draft.put(iri, result)
+    draft.put(iri, result, Trigger.ATTRIBUTE_UPDATED if kept else Trigger.ATTRIBUTE_DELETED)
     return draft.finish(now)
 
 

@@ -4,7 +4,7 @@ from broker.core.model.change import Change, Trigger
 from broker.core.model.draft import Draft
 from broker.core.model.entity import Entity, Instance
 from broker.core.model.errors import BadRequestData
-from broker.core.model.expiry import live
+from broker.core.model.expiry import NEVER, live
 from broker.core.model.instances import index_of, is_null, refuse_nested_null, stored, typed
 from broker.core.model.instant import Instant
 from broker.core.model.patch import create
@@ -46,6 +46,8 @@ def append(
         BadRequestData: an NGSI-LD Null where none is allowed, or an attribute that comes without a value.
     """
     draft = Draft(current, entity_id, now)
+    if fragment.expires_at == NEVER and not allow_null:
+        raise BadRequestData("expiresAt is an NGSI-LD Null, which cannot be appended. PATCH the entity to remove it.")
     for iri, instances in fragment.attributes.items():
         if not allow_null:
             _refuse_null(iri, instances)

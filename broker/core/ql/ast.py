@@ -29,7 +29,7 @@ class EntityQuery:
     """What selects entities (clause 5.7.2). Selectors are alternatives; everything else must hold as well.
 
     `attributes`: the entity has at least one of these attribute IRIs.
-    `dataset_ids`: only instances of these datasets count (`@none` is the default instance).
+    `dataset_ids`: `q` and `geo` look at instances of these datasets alone (`@none` is the default instance).
     """
 
     selectors: tuple[EntitySelector, ...] = ()

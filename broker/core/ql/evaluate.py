@@ -30,7 +30,7 @@ def compile_query(query: EntityQuery, resolve: Resolver | None = None) -> Predic
     if query.selectors:
         tests.append(_any([compile_selector(selector) for selector in query.selectors]))
     if query.attributes:
-        tests.append(_has_attribute(query.attributes, admits))
+        tests.append(_has_attribute(query.attributes))
     if query.scope is not None:
         scope = query.scope
         tests.append(lambda entity: scope.matches(entity.scopes))
@@ -63,15 +63,8 @@ def _types(selection: TypeSelection) -> Predicate:
     return lambda entity: any(all(each in entity.types for each in types) for types in alternatives)
 
 
-def _has_attribute(names: tuple[str, ...], admits: InstanceTest | None) -> Predicate:
-    def holds(entity: Entity) -> bool:
-        for name in names:
-            instances = entity.attributes.get(name)
-            if instances and (admits is None or any(admits(instance) for instance in instances)):
-                return True
-        return False
-
-    return holds
+def _has_attribute(names: tuple[str, ...]) -> Predicate:
+    return lambda entity: any(name in entity.attributes for name in names)
 
 
 def _geo(query: GeoQuery, admits: InstanceTest | None) -> Predicate:

@@ -108,3 +108,16 @@ class Or:
 
 Term: TypeAlias = Exists | Compare | Match | Linked
 QNode: TypeAlias = Exists | Compare | Match | Linked | Not | And | Or
+
+
+def link_depth(node: QNode | None) -> int:
+    """How many relationships the query follows one after the other (clause 4.9)."""
+    match node:
+        case And(terms) | Or(terms):
+            return max(map(link_depth, terms))
+        case Not(term):
+            return link_depth(term)
+        case Linked():
+            return 1 + link_depth(node.term)
+        case _:
+            return 0

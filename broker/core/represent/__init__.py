@@ -4,7 +4,7 @@ from broker.core.represent.changes import deleted_instance, with_previous
 from broker.core.represent.entity import represent
 from broker.core.represent.geojson import feature, feature_collection
 from broker.core.represent.language import parse_languages
-from broker.core.represent.representation import CONCISE, NORMALIZED, SIMPLIFIED, Representation
+from broker.core.represent.representation import CONCISE, NORMALIZED, SIMPLIFIED, Representation, projected
 
 __all__ = [
     "CONCISE",
@@ -15,6 +15,7 @@ __all__ = [
     "feature",
     "feature_collection",
     "parse_languages",
+    "projected",
     "represent",
     "with_previous",
 ]

@@ -19,7 +19,9 @@ _PATH = "/subscriptions"
 async def create(ports: Ports, request: Request) -> Response:
     """5.8.1."""
     document, context = await read_object(ports, request)
-    subscription_id = await subscriptions.create_subscription(ports, request.tenant, document, context)
+    subscription_id = await subscriptions.create_subscription(
+        ports, request.tenant, document, context, request.public_url
+    )
     return created(_PATH, subscription_id)
 
 

@@ -68,9 +68,16 @@ def test_5_6_4_partial_update_cannot_change_the_type(given):
         partial_update(room(temperature=prop(1)), ID, TEMPERATURE, [given], T2)
 
 
-def test_5_6_4_partial_update_cannot_delete_the_attribute():
-    with pytest.raises(BadRequestData, match="DELETE"):
-        partial_update(room(temperature=prop(1)), ID, TEMPERATURE, [prop(NGSILD_NULL)], T2)
+def test_5_5_8_partial_update_with_a_null_deletes_the_instance_and_no_other():
+    old = room(temperature=[prop(1), prop(2, datasetId="urn:d:1")], name=prop("a"))
+    change = partial_update(old, ID, TEMPERATURE, [prop(NGSILD_NULL)], T2)
+    assert change.entity.attributes[TEMPERATURE] == [kept(prop(2, datasetId="urn:d:1"))]
+    assert change.attributes == {TEMPERATURE: Trigger.ATTRIBUTE_DELETED}
+    last = partial_update(change.entity, ID, TEMPERATURE, [prop(NGSILD_NULL, datasetId="urn:d:1")], T2)
+    assert TEMPERATURE not in last.entity.attributes
+    assert last.entity.attributes[NAME] is old.attributes[NAME]
+    with pytest.raises(ResourceNotFound):
+        partial_update(last.entity, ID, TEMPERATURE, [prop(NGSILD_NULL)], T2)
 
 
 def test_5_6_4_a_fragment_without_type_is_read_as_the_type_that_is_there():
