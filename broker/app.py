@@ -24,18 +24,22 @@ from broker.adapters.delivery.mqtt import MqttSink
 from broker.adapters.mongo.client import DatabaseError, Databases, connect
 from broker.adapters.mongo.contexts import MongoContexts
 from broker.adapters.mongo.entities import MongoEntities
+from broker.adapters.mongo.history import MongoHistory
 from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.presence import Presence
 from broker.adapters.mongo.subscriptions import MongoSubscriptions
 from broker.adapters.mongo.tenants import MongoTenants
 from broker.federation import FederationSide
 from broker.http import gateway
+from broker.http.connection import Connection
 from broker.operations.ports import Ports
 from broker.settings import Settings
 from broker.workers.adoption import adopt
+from broker.workers.compaction import compact
 from broker.workers.expiry import expire
 from broker.workers.intervals import Intervals
 from broker.workers.notifications import Notifications
+from broker.workers.retention import retain
 from schemas import read_context
 
 _log = structlog.get_logger("eclor.broker")
@@ -82,7 +86,9 @@ class App:
             presence=self._presence,
             clock=self._clock,
             write_concern=write_concern,
+            history=settings.history,
         )
+        history = MongoHistory(self._databases, write_concern)
         self._federation = FederationSide(settings.alias, self._databases, self._tenants, loader, self._clock)
         ports = Ports(
             entities=self._entities,
@@ -92,14 +98,21 @@ class App:
             loader=loader,
             clock=self._clock,
             notifier=self._notifications,
+            history=history,
+            temporal_page=settings.temporal_page,
             federation=self._federation.ports,
         )
         await self._notifications.start(await self._tenants.all())
         await self._federation.start()
         intervals = Intervals(self._notifications, self._entities, subscriptions, self._clock)
-        self._workers = [
-            asyncio.create_task(work) for work in (expire(ports), intervals.run(), adopt(self._notifications.adopt))
-        ]
+        works = (
+            expire(ports),
+            intervals.run(),
+            adopt(self._notifications.adopt),
+            compact(history, self._tenants, self._clock),
+            retain(history, self._tenants, self._clock, settings.retention),
+        )
+        self._workers = [asyncio.create_task(work) for work in works]
         return gateway.build(ports, health=self._health, public_url=settings.public_url, max_body=settings.max_body)
 
     async def stop(self) -> None:
@@ -159,7 +172,7 @@ async def _serve(settings: Settings) -> int:
     gc.set_threshold(100_000, 50, 100)
     config = uvicorn.Config(
         asgi,
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="off",
         access_log=False,

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from broker.core.model.errors import BadRequestData
+from broker.core.temporal.policy import parse_history, parse_retention
 from broker.platform.child import StartError
 from broker.platform.output import Console, Format
 from broker.platform.plan import Wish
@@ -59,6 +61,8 @@ _USAGE_ERROR = 2
 
 # More processes than a large machine has cores to give them.
 _MOST_WORKERS = 64
+# What fits into an answer that a browser can still draw.
+_LARGEST_PAGE = 1_000_000
 # What the demo accepts.
 _MOST_DEVICES = 10_000
 _FASTEST = 100
@@ -94,6 +98,19 @@ def _count(most: int) -> Callable[[str], int]:
         if not 0 < value <= most:
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {most}")
         return value
+
+    return read
+
+
+def _checked(parse: Callable[[str], object]) -> Callable[[str], str]:
+    """The text itself, for the broker that it is handed on to, once it is known to be right."""
+
+    def read(text: str) -> str:
+        try:
+            parse(text)
+        except BadRequestData as error:
+            raise argparse.ArgumentTypeError(error.detail) from None
+        return text
 
     return read
 
@@ -136,6 +153,12 @@ def _add_broker_options(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--workers", "broker processes to share the work", type=_count(_MOST_WORKERS), default=1, metavar="N")
     _add(parser, "--alias", "name of this broker among brokers that federate", metavar="NAME")
     _add(parser, "--public-url", "where clients reach the broker, if not at its own address", metavar="URL")
+    text = "record histories: on, off, or by tenant and type as in on,tenant/Type=off"
+    _add(parser, "--history", text, type=_checked(parse_history), metavar="{on,off,...}")
+    text = "how long histories are kept, as in P2Y,/Vehicle=P30D"
+    _add(parser, "--retention", text, type=_checked(parse_retention), metavar="DURATION")
+    text = "instances of an attribute in one answer about histories (1000)"
+    _add(parser, "--temporal-page", text, type=_count(_LARGEST_PAGE), metavar="N")
     _add(parser, "--log", "how to print: for people or for programs", choices=("text", "json"), metavar="{text,json}")
 
 
@@ -215,6 +238,9 @@ def _wish(options: argparse.Namespace) -> Wish:
         workers=options.workers,
         alias=options.alias,
         public_url=options.public_url,
+        history=options.history,
+        retention=options.retention,
+        temporal_page=options.temporal_page,
         mongo_url=options.mongo_url,
         mqtt_url=options.mqtt_url if whole else None,
         mqtt_port=options.mqtt_port if whole else 1883,

@@ -2,8 +2,15 @@
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+from broker.core.model.errors import BadRequestData
+from broker.core.temporal.aggregate import Period
+from broker.core.temporal.policy import Policy, parse_history, parse_retention
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,9 @@ class Settings:
     retry_for: float
     wait_for_mongo: float
     log_level: str
+    history: Policy[bool]
+    retention: Policy[Period | None]
+    temporal_page: int
 
 
 def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -42,6 +52,9 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     option("max-body", "16000000", "largest request body accepted, in bytes", type=int)
     option("retry-for", "3600", "seconds for which a failed notification is tried again", type=float)
     option("wait-for-mongo", "60", "seconds to wait for MongoDB at the start", type=float)
+    option("history", "on", "on, off, or by tenant and type: on,tenant/Type=off,/Type=off", type=_policy(parse_history))
+    option("retention", "forever", "how long histories are kept: P2Y,/Vehicle=P30D", type=_policy(parse_retention))
+    option("temporal-page", "1000", "instances of an attribute in one answer about histories", type=_positive)
     option("log-level", "info", "debug, info, warning or error")
     reuse = environment.get("ECLOR_REUSE_PORT", "") not in ("", "0")
     text = "share the port with other broker processes of this machine (ECLOR_REUSE_PORT)"
@@ -65,4 +78,23 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] | None = None)
         retry_for=given.retry_for,
         wait_for_mongo=given.wait_for_mongo,
         log_level=given.log_level,
+        history=given.history,
+        retention=given.retention,
+        temporal_page=given.temporal_page,
     )
+
+
+def _policy(parse: Callable[[str], Policy[T]]) -> Callable[[str], Policy[T]]:
+    def read(text: str) -> Policy[T]:
+        try:
+            return parse(text)
+        except BadRequestData as error:
+            raise argparse.ArgumentTypeError(error.detail) from None
+
+    return read
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)

@@ -68,6 +68,16 @@ COMPONENTS: dict[str, dict[str, Any]] = {
         unitCode=_TEXT,
         datasetId=_URI,
     ),
+    "EntityTemporal": _object(
+        "The history of an entity: each attribute has an array of instances (clause 5.2.20).",
+        ("id", "type"),
+        **{"@context": _CONTEXT},
+        id=_URI,
+        type=_TEXT_OR_TEXTS,
+    ),
+    "EntityTemporalFragment": _object(
+        "Instances of attributes, in arrays (clause 5.2.20).", **{"@context": _CONTEXT}, type=_TEXT_OR_TEXTS
+    ),
     "EntityIds": _list(_URI),
     "Feature": _object(
         "An entity as a GeoJSON Feature (clause 5.2.29).",

@@ -30,6 +30,7 @@ class HeaderName(bytes):
 
 CONTENT_TYPE = HeaderName(b"Content-Type")
 LINK = HeaderName(b"Link")
+CONTENT_RANGE = HeaderName(b"Content-Range")
 LOCATION = HeaderName(b"Location")
 ALLOW = HeaderName(b"Allow")
 VARY = HeaderName(b"Vary")

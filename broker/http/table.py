@@ -12,6 +12,8 @@ from broker.http.routes import (
     registrations,
     source_identity,
     subscriptions,
+    temporal_entities,
+    temporal_queries,
 )
 
 ROUTES: tuple[Route, ...] = (
@@ -21,6 +23,8 @@ ROUTES: tuple[Route, ...] = (
     *entity_operations.ROUTES,
     *discovery.ROUTES,
     *subscriptions.ROUTES,
+    *temporal_entities.ROUTES,
+    *temporal_queries.ROUTES,
     *registrations.ROUTES,
     *registration_subscriptions.ROUTES,
     *source_identity.ROUTES,

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.change import Change
-from broker.core.model.entity import Entity
+from broker.core.model.entity import Entity, Instance
 from broker.core.model.errors import NgsiLdError
 from broker.core.model.instant import Instant
-from broker.core.ql.ast import EntityQuery, PageRequest
+from broker.core.ql.ast import EntityQuery, EntitySelector, PageRequest
 from broker.core.subscribe.subscription import Subscription
+from broker.core.temporal.aggregate import Period
+from broker.core.temporal.evolution import Demand, Evolution
+from broker.core.temporal.policy import Policy
 
 if TYPE_CHECKING:
     from broker.operations.federation import Federation
@@ -61,10 +64,50 @@ class EntityStore(Protocol):
         """The page of entities that satisfy the query, as `broker.core.ql.evaluate` defines satisfying."""
 
     async def expired(self, tenant: str, limit: int) -> list[str]:
-        """Ids of transient entities (clause 4.22) past their time that are still stored, at most `limit`."""
+        """Ids of at most `limit` entities of which something past its time (clause 4.22) is still stored."""
 
     async def count_types(self, tenant: str) -> dict[str, dict[str, set[str]]]:
         """Type IRI to attribute IRI to the attribute kinds in use (clauses 5.7.5 to 5.7.10)."""
+
+
+class TemporalStore(Protocol):
+    """Histories of entities (clause 4.5.6). `EntityStore` records changes in it, this port does the rest."""
+
+    async def about(self, tenant: str, entity_id: str) -> Evolution | None:
+        """What is known of an entity that has a history, without its series."""
+
+    async def candidates(
+        self, tenant: str, selectors: Sequence[EntitySelector], after: str | None, limit: int, *, descending: bool
+    ) -> list[Evolution]:
+        """Entities that may have a history, by id, beginning behind the id `after`; patterns are not looked at."""
+
+    async def load(self, tenant: str, evolutions: Sequence[Evolution], demand: Demand) -> None:
+        """Fill in the series, at least as far as the demand asks for them."""
+
+    async def add(self, tenant: str, entity: Entity, at: Instant) -> bool:
+        """Add instances, replacing those of the same attribute, dataset and `observedAt`; whether all of it is new."""
+
+    async def replace_instance(
+        self, tenant: str, entity_id: str, iri: str, key: tuple[Instant, int], instance: Instance
+    ) -> bool:
+        """Put an instance in the place of that key; its `createdAt` stays. Whether there was one."""
+
+    async def delete_instance(self, tenant: str, entity_id: str, iri: str, key: tuple[Instant, int]) -> bool:
+        """Remove the instance of that key; whether there was one."""
+
+    async def delete_attribute(
+        self, tenant: str, entity_id: str, iri: str, dataset_id: str | None, *, every: bool
+    ) -> bool:
+        """Remove the instances of one dataset (None: the default one), or `every` one; whether there were any."""
+
+    async def delete_entity(self, tenant: str, entity_id: str) -> bool:
+        """Remove the whole history; whether there was one."""
+
+    async def compact(self, tenant: str, now: Instant) -> int:
+        """Pack what was recorded some time ago; how many records that were."""
+
+    async def retain(self, tenant: str, policy: Policy[Period | None], now: Instant) -> int:
+        """Remove what was recorded longer ago than the policy keeps it; how many parts that concerned."""
 
 
 class TenantStore(Protocol):
@@ -197,7 +240,10 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Everything the operations reach the world through, passed as their first argument."""
+    """Everything the operations reach the world through, passed as their first argument.
+
+    `temporal_page`: how many instances of one attribute go into one answer about histories (clause 6.3.10).
+    """
 
     entities: EntityStore
     tenants: TenantStore
@@ -206,4 +252,6 @@ class Ports:
     loader: ContextLoader
     clock: Clock
     notifier: Notifier
+    history: TemporalStore | None = None
+    temporal_page: int = 1_000
     federation: "Federation | None" = None

@@ -30,6 +30,9 @@ class Wish:
     workers: int = 1
     alias: str | None = None
     public_url: str | None = None
+    history: str | None = None
+    retention: str | None = None
+    temporal_page: int | None = None
     mongo_url: str | None = None
     mqtt_url: str | None = None
     mqtt_port: int = 1883
@@ -136,6 +139,9 @@ def _plan_broker(wish: Wish, mongo_url: str, plan: Plan, console: Console) -> No
     command = [sys.executable, "-m", "broker", "--host", wish.host, "--port", str(wish.port)]
     command += ["--alias", wish.alias] if wish.alias else []
     command += ["--public-url", wish.public_url] if wish.public_url else []
+    command += ["--history", wish.history] if wish.history else []
+    command += ["--retention", wish.retention] if wish.retention else []
+    command += ["--temporal-page", str(wish.temporal_page)] if wish.temporal_page else []
     # Several processes share the port by SO_REUSEPORT: each can die and come back without the others.
     command += ["--reuse-port"] if wish.workers > 1 else []
     depends = _depends(plan, "mongodb")

@@ -14,13 +14,16 @@ from broker.adapters.mongo import history_changes as changes
 from broker.adapters.mongo.client import Database, Databases
 from broker.adapters.mongo.documents import escape
 from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.history_compaction import compact, due, retain
 from broker.adapters.mongo.history_documents import chunk_of, of_attributes, samples_of, whole_range
 from broker.adapters.mongo.history_lock import locked
 from broker.adapters.mongo.history_ranges import chosen, range_filter
 from broker.core.model.entity import Attributes, Entity, Instance
 from broker.core.model.instant import Instant
 from broker.core.ql.ast import EntitySelector
+from broker.core.temporal.aggregate import Period
 from broker.core.temporal.evolution import Demand, Evolution
+from broker.core.temporal.policy import Policy
 from broker.core.temporal.sample import Sample
 from broker.core.temporal.series import Series
 
@@ -84,19 +87,6 @@ class MongoHistory:
             raise translate(error) from error
         return known is None
 
-    async def mark(self, tenant: str, entity_id: str, attributes: Attributes, at: Instant) -> None:
-        """Add instances to a history as they are, nothing else."""
-        types: list[str] = []
-        known = await self.about(tenant, entity_id)
-        if known is not None:
-            types = known.types
-        document = of_attributes(entity_id, types, attributes, at, str(ObjectId()))
-        command = {"insert": "history", "documents": [document], "writeConcern": self._write_concern}
-        try:
-            await self._databases(tenant).command(command)
-        except PyMongoError as error:
-            raise translate(error) from error
-
     async def replace_instance(
         self, tenant: str, entity_id: str, iri: str, key: tuple[Instant, int], instance: Instance
     ) -> bool:
@@ -140,6 +130,23 @@ class MongoHistory:
         except PyMongoError as error:
             raise translate(error) from error
         return known
+
+    async def compact(self, tenant: str, now: Instant) -> int:
+        """Pack what was recorded some time ago; how many records that were."""
+        database, moved = self._databases(tenant), 0
+        try:
+            for entity_id in await due(database, now):
+                moved += await compact(database, entity_id)
+        except PyMongoError as error:
+            raise translate(error) from error
+        return moved
+
+    async def retain(self, tenant: str, policy: Policy[Period | None], now: Instant) -> int:
+        """Remove what was recorded longer ago than the policy keeps it; how many chunks that concerned."""
+        try:
+            return await retain(self._databases(tenant), tenant, policy, now)
+        except PyMongoError as error:
+            raise translate(error) from error
 
     async def _outdated(self, tenant: str, known: Evolution, attributes: Attributes) -> dict[str, list[Any]]:
         """Keys of the samples that instances of the same observation are about to replace."""

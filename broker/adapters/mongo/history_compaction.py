@@ -22,11 +22,15 @@ from broker.core.temporal.series import natural_time
 
 _AT_ONCE = 1_000
 """Documents of one entity compacted in one go: some milliseconds for each attribute."""
+_MANY = 200
+"""Recent documents of an entity that are worth rewriting the chunk that grows."""
+_OLD = 6 * 3600 * 1_000_000
+"""µs after which fewer are as well: some chunks of each entity four times a day."""
 _PATIENCE = 1.0
 """Seconds that compaction waits for an entity's lock; it comes back later anyway."""
 
 
-async def due(database: Database, now: Instant, *, count: int, age: int) -> list[str]:
+async def due(database: Database, now: Instant, count: int = _MANY, age: int = _OLD) -> list[str]:
     """Entities with at least `count` recent documents, or one that was recorded more than `age` µs ago."""
     found: list[str] = []
     current, seen, oldest = None, 0, now

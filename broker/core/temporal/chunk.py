@@ -97,8 +97,8 @@ def _rest(instance: Instance, created: int, modified: int) -> Instance:
         rest["observedAt"] = False
     if rest.get("deletedAt") == modified:
         rest["deletedAt"] = None
-    if "attributes" in rest:
-        rest["attributes"] = _without_times(rest["attributes"], _owned(instance, created, modified))
+    if "attributes" in instance:
+        rest["attributes"] = _without_times(instance["attributes"], _owned(instance, created, modified))
     return rest
 
 
@@ -131,7 +131,9 @@ def _without_times(attributes: dict[str, list[Instance]], times: dict[str, int])
 
 
 def _bared(instance: Instance, times: dict[str, int]) -> Instance:
-    bared = {name: None if name in times and value == times[name] else value for name, value in instance.items()}
+    bared: Instance = {
+        name: None if name in times and value == times[name] else value for name, value in instance.items()
+    }
     if "attributes" in bared:
         bared["attributes"] = _without_times(bared["attributes"], times)
     return bared
@@ -142,7 +144,9 @@ def _with_times(attributes: dict[str, list[Instance]], times: dict[str, int]) ->
 
 
 def _timed(instance: Instance, times: dict[str, int]) -> Instance:
-    timed = {name: times[name] if value is None and name in times else value for name, value in instance.items()}
+    timed: Instance = {
+        name: times[name] if value is None and name in times else value for name, value in instance.items()
+    }
     if "attributes" in timed:
         timed["attributes"] = _with_times(timed["attributes"], times)
     return timed

@@ -1,0 +1,156 @@
+"""Providing histories (clauses 6.18.3.1, 6.19.3.2, 6.20 to 6.22)."""
+
+from broker.core.jsonld.context import ActiveContext
+from broker.core.jsonld.expand_temporal import expand_one_sample, expand_temporal
+from broker.core.model.draft import SCOPE
+from broker.http import params
+from broker.http.message import Request, Response
+from broker.http.negotiate import context_of, read_object
+from broker.http.parameters import DELETE_ALL, LOCAL, ONE_DATASET_ID
+from broker.http.responses import created, no_content
+from broker.http.route import Answer, Route
+from broker.http.routes.entity_attributes import entity_id_of
+from broker.operations import temporal
+from broker.operations.ports import Ports
+
+
+async def upsert(ports: Ports, request: Request) -> Response:
+    """5.6.11."""
+    document, context = await read_object(ports, request)
+    entity = expand_temporal(document, context)
+    is_new = await temporal.upsert_evolution(ports, request.tenant, entity)
+    return created("/temporal/entities", entity.id) if is_new else no_content()
+
+
+async def delete(ports: Ports, request: Request) -> Response:
+    """5.6.16."""
+    await temporal.delete_evolution(ports, request.tenant, entity_id_of(request))
+    return no_content()
+
+
+async def add_attributes(ports: Ports, request: Request) -> Response:
+    """5.6.12."""
+    entity_id = entity_id_of(request)
+    document, context = await read_object(ports, request)
+    fragment = expand_temporal(document, context, fragment=True)
+    await temporal.add_attributes(ports, request.tenant, entity_id, fragment)
+    return no_content()
+
+
+async def delete_attribute(ports: Ports, request: Request) -> Response:
+    """5.6.13."""
+    entity_id = entity_id_of(request)
+    context = await context_of(ports, request)
+    dataset_id = request.parameters.get("datasetId")
+    if dataset_id is not None:
+        params.require_uri(dataset_id, "datasetId")
+    await temporal.delete_attribute(
+        ports,
+        request.tenant,
+        entity_id,
+        attribute_of(request.path[1], context),
+        dataset_id,
+        delete_all=params.flag(request.parameters, "deleteAll"),
+    )
+    return no_content()
+
+
+async def modify_instance(ports: Ports, request: Request) -> Response:
+    """5.6.14."""
+    entity_id = entity_id_of(request)
+    instance_id = params.require_uri(request.path[2], "The instanceId")
+    document, context = await read_object(ports, request)
+    attribute = attribute_of(request.path[1], context)
+    instance = expand_one_sample(document, request.path[1], context)
+    await temporal.modify_instance(ports, request.tenant, entity_id, attribute, instance_id, instance)
+    return no_content()
+
+
+async def delete_instance(ports: Ports, request: Request) -> Response:
+    """5.6.15."""
+    entity_id = entity_id_of(request)
+    instance_id = params.require_uri(request.path[2], "The instanceId")
+    attribute = attribute_of(request.path[1], await context_of(ports, request))
+    await temporal.delete_instance(ports, request.tenant, entity_id, attribute, instance_id)
+    return no_content()
+
+
+def attribute_of(name: str, context: ActiveContext) -> str:
+    """The IRI of the attribute in the path; `scope` stands for the scopes."""
+    return SCOPE if name == "scope" else context.expand_term(name)
+
+
+_DONE = Answer(204, "Done.")
+_ATTRIBUTE = "/temporal/entities/{entityId}/attrs/{attrId}"
+
+ROUTES = (
+    Route(
+        "POST",
+        "/temporal/entities",
+        upsert,
+        "upsertTemporal",
+        "5.6.11, 6.18.3.1",
+        "Create or extend the history of an entity",
+        (LOCAL,),
+        "EntityTemporal",
+        (Answer(201, "Created.", headers=("Location",)), Answer(204, "Extended.")),
+        (422,),
+    ),
+    Route(
+        "DELETE",
+        "/temporal/entities/{entityId}",
+        delete,
+        "deleteTemporal",
+        "5.6.16, 6.19.3.2",
+        "Delete the history of an entity",
+        (LOCAL,),
+        answers=(_DONE,),
+        errors=(404,),
+    ),
+    Route(
+        "POST",
+        "/temporal/entities/{entityId}/attrs",
+        add_attributes,
+        "appendAttrsTemporal",
+        "5.6.12, 6.20.3.1",
+        "Add instances of attributes to a history",
+        (LOCAL,),
+        "EntityTemporalFragment",
+        (_DONE,),
+        (404,),
+    ),
+    Route(
+        "DELETE",
+        _ATTRIBUTE,
+        delete_attribute,
+        "deleteAttrTemporal",
+        "5.6.13, 6.21.3.1",
+        "Delete an attribute from a history",
+        (ONE_DATASET_ID, DELETE_ALL, LOCAL),
+        answers=(_DONE,),
+        errors=(404,),
+    ),
+    Route(
+        "PATCH",
+        _ATTRIBUTE + "/{instanceId}",
+        modify_instance,
+        "updateAttrInstanceTemporal",
+        "5.6.14, 6.22.3.1",
+        "Replace an instance of an attribute in a history",
+        (LOCAL,),
+        "EntityTemporalFragment",
+        (_DONE,),
+        (404,),
+    ),
+    Route(
+        "DELETE",
+        _ATTRIBUTE + "/{instanceId}",
+        delete_instance,
+        "deleteAttrInstanceTemporal",
+        "5.6.15, 6.22.3.2",
+        "Delete an instance of an attribute from a history",
+        (LOCAL,),
+        answers=(_DONE,),
+        errors=(404,),
+    ),
+)

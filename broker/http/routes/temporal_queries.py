@@ -1,0 +1,187 @@
+"""Retrieving and querying histories (clauses 6.18.3.2, 6.19.3.1, 6.24)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from broker.core.jsonld.context import ActiveContext
+from broker.core.model.errors import BadRequestData
+from broker.core.ql.ast import EntitySelector
+from broker.core.represent.temporal import represent_aggregates, represent_evolution, represent_values
+from broker.core.temporal.evolution import Cut, Excerpt
+from broker.http.message import Header, Request, Response
+from broker.http.negotiate import PLAIN, answer_type, context_of, read_object
+from broker.http.paging import paging_of
+from broker.http.parameters import (
+    ATTRS,
+    COLLATION,
+    DATASET_ID,
+    DISTRIBUTION,
+    EXPAND_VALUES,
+    JSON_KEYS,
+    LANG,
+    LOCAL,
+    OMIT,
+    ORDER_BY,
+    PAGE,
+    PICK,
+    SELECTION,
+    options,
+)
+from broker.http.responses import ROOT, with_context
+from broker.http.route import Answer, Route
+from broker.http.routes.entity_attributes import entity_id_of
+from broker.http.selection import Selection, check_links, parameters_of, read_selection, selectors_of
+from broker.http.temporal import (
+    AGGREGATED,
+    AGGREGATION,
+    FORMAT,
+    RANGE,
+    VALUES,
+    TemporalView,
+    content_range,
+    read_view,
+    unfold,
+)
+from broker.operations import temporal
+from broker.operations.ports import Ports
+from broker.operations.query import refuse_too_wide
+
+
+async def retrieve(ports: Ports, request: Request) -> Response:
+    """5.7.3."""
+    media_type = answer_type(request, PLAIN)
+    entity_id = entity_id_of(request)
+    context = await context_of(ports, request)
+    view = read_view(request.parameters, context, ports.temporal_page, required=False)
+    if view.aggregation is not None:
+        evolution, cells = await temporal.aggregate_evolution(
+            ports, request.tenant, entity_id, view.demand, view.aggregation
+        )
+        document = represent_aggregates(evolution, cells, context, view.representation)
+        return with_context(request, context, document, media_type)
+    page = await temporal.retrieve_evolution(ports, request.tenant, entity_id, view.demand)
+    shown = _shown(page.excerpts, context, view)
+    return _partial(with_context(request, context, shown[0], media_type, _range(view, page.cut)), page.cut)
+
+
+async def query(ports: Ports, request: Request) -> Response:
+    """5.7.4 by GET."""
+    media_type = answer_type(request, PLAIN)
+    context = await context_of(ports, request)
+    return await _answer(ports, request, context, request.parameters, media_type, "/temporal/entities")
+
+
+async def query_by_post(ports: Ports, request: Request) -> Response:
+    """5.7.4 by POST (clause 6.24)."""
+    media_type = answer_type(request, PLAIN)
+    document, context = await read_object(ports, request)
+    parameters = {**request.parameters, **unfold(document)}
+    parameters = parameters_of(document, parameters)
+    selectors = selectors_of(document, context)
+    path = "/temporal/entityOperations/query"
+    return await _answer(ports, request, context, parameters, media_type, path, selectors)
+
+
+async def _answer(
+    ports: Ports,
+    request: Request,
+    context: ActiveContext,
+    parameters: Mapping[str, str],
+    media_type: str,
+    path: str,
+    selectors: tuple[EntitySelector, ...] | None = None,
+) -> Response:
+    paging = paging_of(request)
+    view = read_view(parameters, context, ports.temporal_page, required=True)
+    selection = read_selection(parameters, context, selectors)
+    check_links(selection.query, 0)
+    refuse_too_wide(selection.query, local=selection.local)
+    descending = _descending(selection, parameters)
+    wanted = temporal.EvolutionQuery(selection.query, paging.limit, paging.offset, paging.count, descending)
+    shown: list[dict[str, Any]]
+    cut = None
+    if view.aggregation is not None:
+        found, total, more = await temporal.aggregate_evolutions(
+            ports, request.tenant, wanted, view.demand, view.aggregation
+        )
+        shown = [represent_aggregates(each, cells, context, view.representation) for each, cells in found]
+    else:
+        page = await temporal.query_evolutions(ports, request.tenant, wanted, view.demand)
+        shown, cut, total, more = _shown(page.excerpts, context, view), page.cut, page.total, page.more
+    extra = paging.headers(request, ROOT + path, media_type, more, total) + _range(view, cut)
+    return _partial(with_context(request, context, shown, media_type, extra), cut)
+
+
+def _shown(excerpts: list[Excerpt], context: ActiveContext, view: TemporalView) -> list[dict[str, Any]]:
+    represent = represent_values if view.form == VALUES else represent_evolution
+    return [represent(each, context, view.representation, view.demand) for each in excerpts]
+
+
+def _range(view: TemporalView, cut: Cut | None) -> list[Header]:
+    return [] if cut is None else [content_range(view.demand, cut)]
+
+
+def _partial(response: Response, cut: Cut | None) -> Response:
+    """206 where only a part of the range went into the answer."""
+    if cut is not None:
+        response.status = 206
+    return response
+
+
+def _descending(selection: Selection, parameters: Mapping[str, str]) -> bool:
+    """Histories are ordered by id alone (clause 5.7.4.4)."""
+    members = [item.partition(";")[0].strip() for item in parameters.get("orderBy", "id").split(",")]
+    if members != ["id"]:
+        raise BadRequestData("Histories can be ordered by id alone: orderBy=id or orderBy=id;desc.")
+    return any(order.descending for order in selection.order)
+
+
+_FOUND = (
+    Answer(200, "A page of the histories found.", "EntityTemporal[]", ("Link", "NGSILD-Results-Count")),
+    Answer(206, "Part of the range asked for.", "EntityTemporal[]", ("Link", "Content-Range")),
+)
+_FORMS = options(VALUES, AGGREGATED, "sysAttrs", "count")
+_SHOWN = (PICK, OMIT, DATASET_ID, LANG, FORMAT)
+
+ROUTES = (
+    Route(
+        "GET",
+        "/temporal/entities",
+        query,
+        "queryTemporal",
+        "5.7.4, 6.18.3.2",
+        "Find histories",
+        (
+            *(*SELECTION, *RANGE, *AGGREGATION, *_SHOWN, *PAGE, ORDER_BY, COLLATION, EXPAND_VALUES, JSON_KEYS),
+            *(*DISTRIBUTION, _FORMS),
+        ),
+        answers=_FOUND,
+        errors=(403, 404),
+    ),
+    Route(
+        "GET",
+        "/temporal/entities/{entityId}",
+        retrieve,
+        "retrieveTemporal",
+        "5.7.3, 6.19.3.1",
+        "Retrieve the history of an entity",
+        (ATTRS, *RANGE, *AGGREGATION, *_SHOWN, *DISTRIBUTION, options(VALUES, AGGREGATED, "sysAttrs")),
+        answers=(
+            Answer(200, "The history.", "EntityTemporal", ("Link",)),
+            Answer(206, "Part of the range asked for.", "EntityTemporal", ("Link", "Content-Range")),
+        ),
+        errors=(404,),
+    ),
+    Route(
+        "POST",
+        "/temporal/entityOperations/query",
+        query_by_post,
+        "queryTemporalByPost",
+        "5.7.4, 6.24.3.1",
+        "Find histories by a query in the body",
+        (*PAGE, FORMAT, LOCAL, *AGGREGATION, _FORMS),
+        "Query",
+        _FOUND,
+        (403, 404),
+    ),
+)

@@ -1,0 +1,228 @@
+"""Providing and consuming the temporal evolution of entities (clauses 5.6.11 to 5.6.16, 5.7.3, 5.7.4).
+
+Histories are read and changed without touching current entities. Every operation but `upsert_evolution` raises
+NonexistentTenant for a tenant that is not there, and ResourceNotFound for what is not there.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from broker.core.model.entity import Attributes, Entity, Instance
+from broker.core.model.errors import OperationNotSupported, ResourceNotFound
+from broker.core.model.instances import stored
+from broker.core.model.instant import Instant
+from broker.core.ql.ast import EntityQuery
+from broker.core.ql.evaluate import compile_query
+from broker.core.ql.temporal import TemporalQuery
+from broker.core.temporal.aggregate import Aggregation, Cell, aggregate, not_eligible
+from broker.core.temporal.evolution import Cut, Demand, Evolution, Excerpt, excerpt, shorten
+from broker.core.temporal.sample import parse_instance_id
+from broker.core.temporal.series import Track
+from broker.operations.ports import Ports, TemporalStore
+from broker.operations.tenancy import require_tenant
+
+
+async def upsert_evolution(ports: Ports, tenant: str, entity: Entity) -> bool:
+    """Clause 5.6.11; creates the tenant, too. Whether the evolution is new."""
+    await ports.tenants.ensure(tenant)
+    now = ports.clock.now()
+    return await _store(ports).add(tenant, entity.with_(attributes=_stamped(entity.attributes, now)), now)
+
+
+async def add_attributes(ports: Ports, tenant: str, entity_id: str, fragment: Entity) -> None:
+    """Clause 5.6.12."""
+    known = await _require(ports, tenant, entity_id)
+    now = ports.clock.now()
+    types = fragment.types or known.types
+    added = Entity(entity_id, types, _stamped(fragment.attributes, now))
+    await _store(ports).add(tenant, added, now)
+
+
+async def delete_attribute(
+    ports: Ports, tenant: str, entity_id: str, attribute_iri: str, dataset_id: str | None, *, delete_all: bool
+) -> None:
+    """Clause 5.6.13. Without `dataset_id` the default instances go, with `delete_all` those of all datasets."""
+    await _require(ports, tenant, entity_id)
+    if not await _store(ports).delete_attribute(tenant, entity_id, attribute_iri, dataset_id, every=delete_all):
+        raise ResourceNotFound(f"The history of {entity_id} has no such instances of attribute {attribute_iri}.")
+
+
+async def modify_instance(
+    ports: Ports, tenant: str, entity_id: str, attribute_iri: str, instance_id: str, instance: Instance
+) -> None:
+    """Clause 5.6.14."""
+    await _require(ports, tenant, entity_id)
+    key = parse_instance_id(instance_id)
+    new = stored(instance, ports.clock.now())
+    if key is None or not await _store(ports).replace_instance(tenant, entity_id, attribute_iri, key, new):
+        raise _no_such_instance(entity_id, attribute_iri, instance_id)
+
+
+async def delete_instance(ports: Ports, tenant: str, entity_id: str, attribute_iri: str, instance_id: str) -> None:
+    """Clause 5.6.15."""
+    await _require(ports, tenant, entity_id)
+    key = parse_instance_id(instance_id)
+    if key is None or not await _store(ports).delete_instance(tenant, entity_id, attribute_iri, key):
+        raise _no_such_instance(entity_id, attribute_iri, instance_id)
+
+
+async def delete_evolution(ports: Ports, tenant: str, entity_id: str) -> None:
+    """Clause 5.6.16. The current entity, if there is one, stays."""
+    await require_tenant(ports, tenant)
+    if not await _store(ports).delete_entity(tenant, entity_id):
+        raise _no_such_evolution(entity_id)
+
+
+@dataclass(frozen=True, slots=True)
+class EvolutionPage:
+    """Some excerpts, and where they had to be cut; `total` where a count was asked for, `more` where others follow."""
+
+    excerpts: list[Excerpt]
+    cut: Cut | None = None
+    total: int | None = None
+    more: bool = False
+
+
+async def retrieve_evolution(ports: Ports, tenant: str, entity_id: str, demand: Demand) -> EvolutionPage:
+    """Clause 5.7.3."""
+    known = await _require(ports, tenant, entity_id)
+    await _store(ports).load(tenant, [known], demand)
+    found = excerpt(known, demand)
+    return EvolutionPage([found], shorten([found], demand))
+
+
+@dataclass(frozen=True, slots=True)
+class EvolutionQuery:
+    """Which evolutions (clause 5.7.4), and which page of them; `descending` by id."""
+
+    query: EntityQuery
+    limit: int
+    offset: int = 0
+    count: bool = False
+    descending: bool = False
+
+
+async def query_evolutions(ports: Ports, tenant: str, wanted: EvolutionQuery, demand: Demand) -> EvolutionPage:
+    """Clause 5.7.4. Conditions are checked against the samples that the demand's temporal query finds."""
+    excerpts, total, more = await _select(ports, tenant, wanted, demand)
+    return EvolutionPage(excerpts, shorten(excerpts, demand), total, more)
+
+
+Aggregated = Mapping[str, Mapping[str | None, tuple[str, Mapping[str, list[Cell]]]]]
+
+
+async def aggregate_evolution(
+    ports: Ports, tenant: str, entity_id: str, demand: Demand, aggregation: Aggregation
+) -> tuple[Evolution, Aggregated]:
+    """Clause 5.7.3 with aggregation (4.5.19). Raises InvalidRequest where no method suits an attribute asked for."""
+    known = await _require(ports, tenant, entity_id)
+    await _store(ports).load(tenant, [known], demand)
+    return known, _aggregated(known, demand, aggregation)
+
+
+async def aggregate_evolutions(
+    ports: Ports, tenant: str, wanted: EvolutionQuery, demand: Demand, aggregation: Aggregation
+) -> tuple[list[tuple[Evolution, Aggregated]], int | None, bool]:
+    """Clause 5.7.4 with aggregation: what was found, how many there are (where asked for), whether others follow."""
+    found, total, more = await _select(ports, tenant, wanted, demand)
+    return [(each.evolution, _aggregated(each.evolution, demand, aggregation)) for each in found], total, more
+
+
+_AT_ONCE = 100
+"""Evolutions looked at together: some megabytes where each has thousands of samples."""
+
+
+async def _select(
+    ports: Ports, tenant: str, wanted: EvolutionQuery, demand: Demand
+) -> tuple[list[Excerpt], int | None, bool]:
+    """The page of evolutions that the query finds, as far as they are shown; the count if wanted; if others follow."""
+    await require_tenant(ports, tenant)
+    store, query, end = _store(ports), wanted.query, wanted.offset + wanted.limit
+    holds, basis = _condition(query), _basis(query, demand)
+    shown: list[Excerpt] = []
+    after, matched = None, 0
+    while matched <= end or wanted.count:
+        group = await store.candidates(tenant, query.selectors, after, _AT_ONCE, descending=wanted.descending)
+        if not group:
+            break
+        after = group[-1].id
+        await store.load(tenant, group, basis)
+        for each in group:
+            whole = excerpt(each, basis)
+            if whole.is_empty or not holds(whole):
+                continue
+            matched += 1
+            if wanted.offset < matched <= end:
+                shown.append(excerpt(each, demand))
+    return shown, matched if wanted.count else None, matched > end
+
+
+def _basis(query: EntityQuery, demand: Demand) -> Demand:
+    """What has to be known of an evolution: all in the range where conditions are checked against every sample."""
+    attributes = frozenset(query.attributes) or None
+    if query.q is not None or query.geo is not None or query.scope is not None:
+        return Demand(demand.query)
+    return Demand(demand.query, demand.last, demand.page, attributes)
+
+
+def _condition(query: EntityQuery) -> Callable[[Excerpt], bool]:
+    """Whether what is found of an evolution satisfies the query; scopes are checked as they were at each time."""
+    satisfies = compile_query(EntityQuery(query.selectors, (), query.q, query.geo))
+
+    def holds(found: Excerpt) -> bool:
+        if query.attributes and found.samples.keys().isdisjoint(query.attributes):
+            return False
+        if query.scope is not None and not any(map(query.scope.matches, found.scopes)):
+            return False
+        return bool(satisfies(found.as_entity()))
+
+    return holds
+
+
+def _aggregated(evolution: Evolution, demand: Demand, aggregation: Aggregation) -> Aggregated:
+    query = demand.query or TemporalQuery(None, None)
+    tracks = {
+        iri: series.tracks(query, demand.dataset_ids)
+        for iri, series in evolution.series.items()
+        if demand.attributes is None or iri in demand.attributes
+    }
+    start = query.start if query.start is not None else _earliest(tracks.values())
+    results: dict[str, dict[str | None, tuple[str, Mapping[str, list[Cell]]]]] = {}
+    for iri, by_dataset in tracks.items():
+        for dataset, track in by_dataset.items():
+            cells = aggregate(track, aggregation, start, query.end)
+            if cells:
+                results.setdefault(iri, {})[dataset] = (track.kind, cells)
+            elif demand.attributes is not None:
+                raise not_eligible(iri)
+    return results
+
+
+def _earliest(tracks: Iterable[Mapping[str | None, Track]]) -> Instant:
+    return min((track.times[0] for by_dataset in tracks for track in by_dataset.values()), default=0)
+
+
+def _stamped(attributes: Attributes, now: Instant) -> Attributes:
+    return {iri: [stored(each, now) for each in instances] for iri, instances in attributes.items()}
+
+
+async def _require(ports: Ports, tenant: str, entity_id: str) -> Evolution:
+    await require_tenant(ports, tenant)
+    known = await _store(ports).about(tenant, entity_id)
+    if known is None:
+        raise _no_such_evolution(entity_id)
+    return known
+
+
+def _store(ports: Ports) -> TemporalStore:
+    if ports.history is None:
+        raise OperationNotSupported("This broker keeps no histories.")
+    return ports.history
+
+
+def _no_such_evolution(entity_id: str) -> ResourceNotFound:
+    return ResourceNotFound(f"There is no history of {entity_id} in this tenant. Check its id, or record it first.")
+
+
+def _no_such_instance(entity_id: str, attribute_iri: str, instance_id: str) -> ResourceNotFound:
+    return ResourceNotFound(f"The history of {entity_id} has no instance {instance_id[:200]} of {attribute_iri}.")
