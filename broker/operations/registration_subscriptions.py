@@ -23,8 +23,6 @@ async def create_registration_subscription(
     federation = federation_of(ports)
     kept = cleaned(document)
     kept.setdefault("id", f"urn:ngsi-ld:Subscription:{uuid4()}")
-    if context.link is not None:
-        kept.setdefault("jsonldContext", context.link)
     now = ports.clock.now()
     check_expiry(kept, now)
     stored = {
@@ -85,14 +83,11 @@ async def delete_registration_subscription(ports: Ports, tenant: str, subscripti
 async def load_registration_subscription(loader: ContextLoader, stored: Stored) -> RegistrationSubscription:
     """Parse a stored subscription with its contexts. Raises BadRequestData, LdContextNotAvailable."""
     document = stored["document"]
-    if document.get("watchedAttributes") == []:
-        # Here an empty list watches all attributes (clause 5.11.2.4).
-        document = {name: value for name, value in document.items() if name != "watchedAttributes"}
     contexts = {
         name: await loader.load((stored.get("contexts") or {}).get(name, stored["context"]))
         for name in ("csf", "temporalQ")
     }
-    subscription = await load_subscription(loader, {**stored, "document": document})
+    subscription = await load_subscription(loader, stored)
     return subscription_to_registrations(subscription, document, lambda member: contexts[member])
 
 

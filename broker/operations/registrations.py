@@ -89,7 +89,9 @@ async def retrieve_registration(
 async def query_registrations(
     ports: Ports, tenant: str, wanted: Wanted, context: ActiveContext, limit: int, offset: int = 0
 ) -> tuple[list[tuple[dict[str, Any], Registration]], int]:
-    """Clause 5.10.2: a page in order of creation, each with the matching information alone, and how many there are.
+    """Clause 5.10.2: a page in order of creation, and how many there are.
+
+    Each comes with all of its information: who changes a registration replaces `information` as a whole.
 
     Raises BadRequestData where neither types nor attributes are wanted.
     """
@@ -102,15 +104,14 @@ async def query_registrations(
     now = ports.clock.now()
     found = []
     for registration in index.candidates(wanted.selectors) if index is not None else ():
-        information = matching(registration, wanted)
-        if information and not registration.is_expired(now):
-            found.append((registration, [each.place for each in information]))
-    found.sort(key=lambda each: (each[0].created_at, each[0].id))
+        if matching(registration, wanted) and not registration.is_expired(now):
+            found.append(registration)
+    found.sort(key=lambda each: (each.created_at, each.id))
     await federation.registry.counted(tenant)
     page = []
-    for registration, places in found[offset : offset + limit]:
+    for registration in found[offset : offset + limit]:
         stored = await federation.registrations.get(tenant, registration.id) or {}
-        page.append((rendered(registration, context, stored.get("tally") or {}, places), registration))
+        page.append((rendered(registration, context, stored.get("tally") or {}), registration))
     return page, len(found)
 
 
@@ -169,7 +170,8 @@ async def _stored(ports: Ports, tenant: str, registration_id: str) -> dict[str, 
     await require_tenant(ports, tenant)
     await federation.registry.counted(tenant)
     stored = await federation.registrations.get(tenant, registration_id)
-    if stored is None or (expiry(stored["document"]) or ports.clock.now() + 1) <= ports.clock.now():
+    expires_at = None if stored is None else expiry(stored["document"])
+    if stored is None or (expires_at is not None and expires_at <= ports.clock.now()):
         raise ResourceNotFound(f"There is no registration {registration_id} in this tenant.")
     return stored
 

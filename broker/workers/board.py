@@ -68,6 +68,7 @@ class Board(Generic[P, I]):
         self._stamp = -1
         self._own_changes = 0
         self._unread: set[str] = set()
+        self._removed: set[str] = set()
         self._retry_at = 0.0
 
     def put(self, subscription: P) -> None:
@@ -80,7 +81,14 @@ class Board(Generic[P, I]):
         """Forget one that this process deleted."""
         self._own_changes += 1
         self._unread.discard(subscription_id)
+        self._removed.add(subscription_id)
         self.index.remove(subscription_id)
+
+    def is_gone(self, subscription_id: str) -> bool:
+        """Whether there is certainly none of that id: neither here nor, unread yet, in the store."""
+        if self.index.get(subscription_id) is not None or subscription_id in self._unread:
+            return False
+        return self._stamp >= 0 or subscription_id in self._removed
 
     async def refresh(self) -> set[str]:
         """Learn what the store has that is not known here; the ids that differed. Raises what the store raises."""
@@ -94,6 +102,7 @@ class Board(Generic[P, I]):
                 break
             # What was read may be older than what this process stored meanwhile.
         self._stamp = changes.stamp
+        self._removed.clear()
         gone = {each.id for each in self.index if each.id not in fetched} if by_id is None else set()
         return self._apply(read, gone)
 

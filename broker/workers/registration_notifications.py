@@ -176,20 +176,25 @@ class RegistrationNotifications:
             for attempt in range(1, _ATTEMPTS + 1):
                 board = self._boards.get(key[0])
                 subscription = None if board is None else board.index.get(key[1])
-                if subscription is None or await self._delivered(key[0], subscription, message):
+                if subscription is None or await self._delivered(key[0], subscription, message, first=attempt == 1):
                     break
                 await asyncio.sleep(retry_delay(attempt, subscription.subscription.endpoint.cooldown))
         if self._queues.get(key) is queue:
             del self._queues[key]
 
-    async def _delivered(self, tenant: str, subscription: RegistrationSubscription, message: Message) -> bool:
+    async def _delivered(
+        self, tenant: str, subscription: RegistrationSubscription, message: Message, *, first: bool
+    ) -> bool:
+        """One attempt. However many a notification needs, it counts as one that was sent, and failed, once."""
         endpoint = subscription.subscription.endpoint
-        self._tallies.of(tenant, subscription.id).sent(self._clock.now())
+        if first:
+            self._tallies.of(tenant, subscription.id).sent(self._clock.now())
         try:
             await self._sinks[endpoint.uri.partition(":")[0].lower()].send(endpoint, message)
         except DeliveryError as error:
-            self._tallies.of(tenant, subscription.id).failed(self._clock.now())
-            _log.warning("notification failed", tenant=tenant, subscription=subscription.id, reason=str(error))
+            if first:
+                self._tallies.of(tenant, subscription.id).failed(self._clock.now())
+                _log.warning("notification failed", tenant=tenant, subscription=subscription.id, reason=str(error))
             return False
         self._tallies.of(tenant, subscription.id).succeeded(self._clock.now())
         return True

@@ -64,14 +64,15 @@ def rendered(
 ) -> dict[str, Any]:
     """The document that clients read: names as `reader` has them, what was counted, and of `information` only `places`.
 
-    With all of `information` where `places` is None.
+    With all of `information` where `places` is None; else the types of its entities are arrays, also of one.
     """
     shown: dict[str, Any] = {}
     for name, value in registration.document.items():
         given = registration.context_of(name)
         if name == "information":
             elements = value if places is None else [value[place] for place in sorted(places)]
-            shown[name] = elements if given is reader else [_read(each, given, reader) for each in elements]
+            whole = given is reader and places is None
+            shown[name] = elements if whole else [_read(each, given, reader, places is not None) for each in elements]
         elif name in KNOWN or given is reader:
             shown[name] = value
         else:
@@ -79,19 +80,21 @@ def rendered(
     return {**shown, **_counted(tally)}
 
 
-def _read(element: Mapping[str, Any], given: ActiveContext, reader: ActiveContext) -> dict[str, Any]:
+def _read(element: Mapping[str, Any], given: ActiveContext, reader: ActiveContext, lists: bool) -> dict[str, Any]:
     def name(text: str) -> str:
         return reader.compact_iri(given.expand_term(text))
+
+    def types(value: Any) -> Any:
+        if isinstance(value, str):
+            return [name(value)] if lists else name(value)
+        return list(map(name, value))
 
     shown = dict(element)
     for member in ("propertyNames", "relationshipNames"):
         if member in element:
             shown[member] = [name(each) for each in element[member]]
     if "entities" in element:
-        shown["entities"] = [
-            {**each, "type": name(each["type"]) if isinstance(each["type"], str) else [name(it) for it in each["type"]]}
-            for each in element["entities"]
-        ]
+        shown["entities"] = [{**each, "type": types(each["type"])} for each in element["entities"]]
     return shown
 
 
