@@ -86,7 +86,7 @@ class Presence:
 
     def _lives(self, broker: dict[str, Any]) -> bool:
         if broker["host"] == socket.gethostname():
-            return _started(broker["pid"]) == broker["started"]
+            return bool(_started(broker["pid"]) == broker["started"])
         now = time.monotonic()
         beat, since = self._heard.get(broker["_id"], (None, now))
         if beat != broker["beat"]:
