@@ -27,11 +27,20 @@ PENALTY = 60.0
 _PRELUDE = (Path(__file__).parent / "prelude.js").read_text(encoding="utf-8")
 _SHIM = (Path(__file__).parent / "shim.js").read_text(encoding="utf-8")
 
-_NAMES = ("decodeUplink", "decodeDownlink", "encodeDownlink", "normalizeUplink", "Decode", "Decoder", "Encode", "Encoder")
+_NAMES = (
+    "decodeUplink",
+    "decodeDownlink",
+    "encodeDownlink",
+    "normalizeUplink",
+    "Decode",
+    "Decoder",
+    "Encode",
+    "Encoder",
+)
 _DEFINED = "{" + ", ".join(f'{name}: typeof {name} === "undefined" ? null : {name}' for name in _NAMES) + "}"
 
 
-class CodecRefusal(Exception):  # noqa: N818  named after what happened
+class CodecRefusal(Exception):
     """A codec did not decode; the text says why."""
 
 
@@ -109,7 +118,9 @@ class Engine:
 def _as_function(source: str) -> str:
     """A codec's file as the body of a function that gives what it defines; an inner one, so that it may redeclare."""
     source = source.removeprefix("\ufeff")
-    return f"(function (module, exports) {{ return (function () {{{source}\n;return {_DEFINED};}}).call(globalThis); }})"
+    return (
+        f"(function (module, exports) {{ return (function () {{{source}\n;return {_DEFINED};}}).call(globalThis); }})"
+    )
 
 
 def _outcome(text: Any) -> Any:

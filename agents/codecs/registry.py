@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from functools import cache
+from dataclasses import replace
+from functools import cache, lru_cache
 from pathlib import Path
 
 from agents.core.describe import device_model
@@ -22,6 +23,17 @@ def bundled_models() -> Mapping[str, DeviceModel]:
     return read_models(VENDORS)
 
 
+def models_at(directory: Path | None) -> Mapping[str, DeviceModel]:
+    """The bundled models and those of an imported catalogue; a bundled one, which has a mapping, goes before.
+
+    Raises:
+        InvalidDescription: One of the descriptions is wrong.
+    """
+    if directory is None or not directory.is_dir():
+        return bundled_models()
+    return {**read_models(directory), **bundled_models()}
+
+
 def read_models(directory: Path) -> dict[str, DeviceModel]:
     """Read every `<maker>/<model>/device.json` below a directory, with the codec beside it.
 
@@ -32,14 +44,34 @@ def read_models(directory: Path) -> dict[str, DeviceModel]:
     for path in sorted(directory.glob("*/*/device.json")):
         identifier = f"{path.parent.parent.name}/{path.parent.name}"
         description = json.loads(path.read_text(encoding="utf-8"))
-        models[identifier] = device_model(identifier, description, _codec(path.parent, description.get("codec")))
+        model = device_model(identifier, description, _source(path.parent, description.get("codec")))
+        encoder = _source(path.parent, description.get("encoder"))
+        models[identifier] = replace(model, encoder=encoder) if encoder is not None else model
     return models
 
 
-def _codec(directory: Path, name: str | None) -> str | None:
+def _source(directory: Path, name: str | None) -> str | None:
     if name is None:
         return None
-    path = directory / name
-    if not path.is_file():
+    path = (directory / name).resolve()
+    # The maker's directory holds files that several of its models share.
+    if not path.is_relative_to(directory.parent.resolve()) or not path.is_file():
         raise InvalidDescription(f"{directory.parent.name}/{directory.name}: its codec {name} is missing")
+    return _read(path)
+
+
+@lru_cache(maxsize=4096)
+def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
+
+
+def sources(models: Mapping[str, DeviceModel]) -> dict[str, str]:
+    """What the sandbox is to know: decoders by the model's id, encoders in files of their own by `encoder_key`."""
+    known = {name: model.codec for name, model in models.items() if model.codec is not None}
+    known |= {encoder_key(model): model.encoder for model in models.values() if model.encoder is not None}
+    return known
+
+
+def encoder_key(model: DeviceModel) -> str:
+    """Under which name the sandbox knows the codec that encodes for a model."""
+    return f"{model.id}#encoder" if model.encoder is not None else model.id

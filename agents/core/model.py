@@ -33,6 +33,10 @@ class Uplink:
     """dB at that gateway."""
     gateway: str | None = None
     api_key: str | None = None
+    kind: str = "measures"
+    """`measures`, `results` of commands by name, or the `configuration` a device asks for."""
+    local: bool = False
+    """Nobody said in which zone `time` is; read as UTC."""
 
     @property
     def identity(self) -> tuple[str, str | int, Instant | None] | None:
@@ -93,6 +97,8 @@ class DeviceModel:
     static: Mapping[str, Json] = field(default_factory=dict)
     codec: str | None = None
     """JavaScript source after TS013; `None` where the device sends JSON."""
+    encoder: str | None = None
+    """JavaScript source with `encodeDownlink` where it is not in `codec`."""
     keeps_unmapped: bool = False
     """Measures without a rule become Properties of the same name."""
 
@@ -110,3 +116,7 @@ class Device:
     parameters: Mapping[str, float] = field(default_factory=dict)
     static: Mapping[str, Json] = field(default_factory=dict)
     """Normalized NGSI-LD attributes, sent along with the first reading."""
+    tenant: str | None = None
+    """Tenant of the broker its entities go to; `None` is the agents' own."""
+    provisioned: Any = None
+    """`agents.core.provisioned.Provisioned` where a FIWARE-compatible provisioning describes it, which then maps."""

@@ -1,0 +1,178 @@
+"""Published examples of codecs, and whether a codec agrees with them.
+
+Three layouts are read: `*-codec.yaml` of TheThingsNetwork/lorawan-devices (uplinkDecoder, downlinkEncoder and
+downlinkDecoder with examples), JSON files with `examples` of the same members, and the lists of `{description, input,
+expected}` of chirpstack/chirpstack-device-profiles (`test_decode_*.json`, `test_encode_*.json`).
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agents.codecs.yaml12 import read_yaml
+
+_SECTIONS = {
+    "uplinkDecoder": "decodeUplink",
+    "downlinkEncoder": "encodeDownlink",
+    "downlinkDecoder": "decodeDownlink",
+}
+_KINDS = {
+    "uplink": "decodeUplink",
+    "downlink": "encodeDownlink",
+    "downlink-encode": "encodeDownlink",
+    "downlink-decode": "decodeDownlink",
+}
+_LISTS = ("warnings", "errors")
+_CLOSE = 1e-12
+"""Relative difference below which two numbers are the same: engines round `Math.pow` differently in the last bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """One call of a codec and what it is to return."""
+
+    codec_file: str | None
+    """Name of the codec's file as the examples have it."""
+    routine: str
+    description: str
+    argument: Mapping[str, Any]
+    expected: Mapping[str, Any]
+
+
+def read_vectors(path: Path) -> list[Vector]:
+    """Read a file of examples.
+
+    Raises:
+        ValueError: It has none of the three layouts.
+        OSError: It cannot be read.
+    """
+    text = path.read_text(encoding="utf-8")
+    document = read_yaml(text) if path.suffix in (".yaml", ".yml") else json.loads(text)
+    if isinstance(document, list):
+        routine = "encodeDownlink" if "encode" in path.name else "decodeUplink"
+        return [vector for each in document for vector in _vectors(None, routine, each)]
+    if not isinstance(document, Mapping):
+        raise ValueError("it holds neither an object nor a list")
+    if isinstance(document.get("examples"), list):
+        file = document.get("codecFileName")
+        return [
+            vector
+            for each in document["examples"]
+            for vector in _vectors(file, _KINDS.get(each.get("type", "uplink"), "decodeUplink"), each)
+        ]
+    if not any(section in document for section in _SECTIONS):
+        raise ValueError(f"it has neither examples nor one of {', '.join(_SECTIONS)}")
+    return list(_of_sections(document))
+
+
+def _of_sections(document: Mapping[str, Any]) -> Iterator[Vector]:
+    for section, routine in _SECTIONS.items():
+        described = document.get(section) or {}
+        for example in described.get("examples") or ():
+            yield from _vectors(described.get("fileName"), routine, example)
+
+
+def _vectors(file: object, routine: str, example: object) -> Iterator[Vector]:
+    if not isinstance(example, Mapping) or not isinstance(example.get("input"), Mapping):
+        raise ValueError("an example is an object with an input")
+    name = file if isinstance(file, str) else None
+    expected = example.get("output", example.get("expected"))
+    if not isinstance(expected, Mapping):
+        raise ValueError("an example has an output (or expected), an object")
+    description = str(example.get("description", "")).strip()
+    yield Vector(name, routine, description, _argument(example["input"]), expected)
+    normalized = example.get("normalizedOutput")
+    if isinstance(normalized, Mapping) and routine == "decodeUplink":
+        yield Vector(name, "normalizeUplink", f"{description} (normalized)", expected, normalized)
+
+
+def _argument(given: Mapping[str, Any]) -> dict[str, Any]:
+    argument = dict(given)
+    if isinstance(argument.get("bytes"), str):
+        argument["bytes"] = list(bytes.fromhex(argument["bytes"]))
+    return argument
+
+
+def differences(vector: Vector, answer: Mapping[str, Any]) -> list[str]:
+    """What an answer of the sandbox (`{"result"}` or `{"error"}`) has otherwise than a vector; empty where they agree.
+
+    A list of warnings or errors that is absent, null or empty is the same, and so is a member that is null or absent.
+    What the codec returns beside errors is void (TS013) and compared only where the example shows it.
+    """
+    expected = _without_nulls(vector.expected)
+    if "error" in answer:
+        return [f"expected {_shown(expected)}, but {answer['error']}"]
+    result = _without_nulls(answer["result"])
+    if not isinstance(result, Mapping):
+        return [f"expected {_shown(expected)}, got {_shown(result)}"]
+    if vector.routine == "normalizeUplink":
+        expected, result = _as_measurements(expected), _as_measurements(result)
+    failed = bool(result.get("errors"))
+    found: list[str] = []
+    for name in {**expected, **result}:
+        wanted, got = expected.get(name), result.get(name)
+        if name in _LISTS:
+            wanted, got = wanted or None, got or None
+        elif failed and name not in expected:
+            continue
+        found += _compare(name, wanted, got)
+    return found
+
+
+def _as_measurements(output: Mapping[str, Any]) -> dict[str, Any]:
+    """Normalizers return one measurement or a list of them."""
+    data = output.get("data")
+    return {**output, "data": [data]} if isinstance(data, Mapping) else dict(output)
+
+
+def _compare(path: str, wanted: Any, got: Any) -> Iterator[str]:
+    if isinstance(wanted, Mapping) and isinstance(got, Mapping):
+        for name in {**wanted, **got}:
+            yield from _compare(f"{path}.{name}", wanted.get(name), got.get(name))
+    elif _is_list(wanted) and _is_list(got) and len(wanted) == len(got):
+        for at, (one, other) in enumerate(zip(wanted, got, strict=True)):
+            yield from _compare(f"{path}[{at}]", one, other)
+    elif not _equal(wanted, got):
+        yield f"{path}: expected {_shown(wanted)}, got {_shown(got)}"
+
+
+def _equal(wanted: Any, got: Any) -> bool:
+    if _is_number(wanted) and _is_number(got):
+        return wanted == got or math.isclose(wanted, got, rel_tol=_CLOSE, abs_tol=_CLOSE)
+    if isinstance(wanted, str) and isinstance(got, str):
+        return wanted == got or _same_instant(wanted, got)
+    return type(wanted) is type(got) and bool(wanted == got)
+
+
+def _same_instant(wanted: str, got: str) -> bool:
+    """A `Date` is written with milliseconds by some engines and without by others."""
+    try:
+        one, other = datetime.fromisoformat(wanted), datetime.fromisoformat(got)
+    except ValueError:
+        return False
+    return (one.tzinfo is None) == (other.tzinfo is None) and one == other
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _without_nulls(each) for name, each in value.items() if each is not None}
+    if _is_list(value):
+        return [_without_nulls(each) for each in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 300 else text[:300] + " …"
