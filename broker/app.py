@@ -29,9 +29,11 @@ from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.presence import Presence
 from broker.adapters.mongo.subscriptions import MongoSubscriptions
 from broker.adapters.mongo.tenants import MongoTenants
+from broker.core.model.errors import NgsiLdError
 from broker.federation import FederationSide
 from broker.http import gateway
 from broker.http.connection import Connection
+from broker.http.server import Server
 from broker.operations.ports import Ports
 from broker.settings import Settings
 from broker.workers.adoption import adopt
@@ -44,6 +46,9 @@ from schemas import read_context
 
 _log = structlog.get_logger("eclor.broker")
 
+_STOP = 5.0
+"""Seconds for the last writes at the end; with the graceful shutdown before it, what container engines wait."""
+_STOP_ORPHANED = 1.0
 _CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
 
 
@@ -115,10 +120,18 @@ class App:
         self._workers = [asyncio.create_task(work) for work in works]
         return gateway.build(ports, health=self._health, public_url=settings.public_url, max_body=settings.max_body)
 
-    async def stop(self) -> None:
-        """End the workers; what is not delivered stays in the outbox for the next process."""
+    async def stop(self, patience: float) -> None:
+        """End the workers, within so many seconds; what is not delivered stays in the outbox for the next process."""
         for worker in self._workers:
             worker.cancel()
+        try:
+            async with asyncio.timeout(patience):
+                await self._close()
+        except (DatabaseError, NgsiLdError, TimeoutError) as error:
+            # Nothing is lost by it: counts, and who is here.
+            _log.warning("ended without the database", reason=type(error).__name__)
+
+    async def _close(self) -> None:
         await self._federation.close()
         await self._notifications.close()
         await self._entities.close()
@@ -182,7 +195,7 @@ async def _serve(settings: Settings) -> int:
         timeout_graceful_shutdown=5,
         backlog=2048,
     )
-    server = uvicorn.Server(config)
+    server = Server(config)
     for stop in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again once it has shut down: it must find a handler, or we'd die before our own end.
         asyncio.get_running_loop().add_signal_handler(stop, lambda: None)
@@ -191,7 +204,7 @@ async def _serve(settings: Settings) -> int:
     try:
         await server.serve(sockets=[listening])
     finally:
-        await app.stop()
+        await app.stop(_STOP_ORPHANED if server.is_orphaned else _STOP)
     return 0
 
 
