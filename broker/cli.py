@@ -25,6 +25,8 @@ examples:
   eclor broker --port 1026             the NGSI-LD broker alone
   eclor agents --broker-url http://127.0.0.1:1026
                                        the IoT agents alone, for a broker that runs elsewhere
+  eclor codec import ~/lorawan-devices
+                                       take makers' codecs for LoRaWAN devices; `eclor codec` tells more
 
 Options with a value can also be set in the environment: --mongo-url as ECLOR_MONGO_URL, and so on.
 `eclor COMMAND --help` tells more about one command.
@@ -194,6 +196,12 @@ def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
     _add_demo_options(parser)
 
 
+def _add_codec(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    text = "test and import codecs of LoRaWAN devices"
+    parser = commands.add_parser("codec", help=text, add_help=False, prefix_chars="\0")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+
+
 def _command(commands: "argparse._SubParsersAction[_Parser]", name: str, text: str, more: str) -> _Parser:
     return commands.add_parser(
         name,
@@ -221,6 +229,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_broker_options(broker)
     _add_agents(commands)
     _add_demo(commands)
+    _add_codec(commands)
     options = {
         text for command in commands.choices.values() for action in command._actions for text in action.option_strings
     }
@@ -267,10 +276,18 @@ def _become(module: str, options: argparse.Namespace) -> NoReturn:
     os.execv(sys.executable, command)  # noqa: S606 (our own modules, started by the interpreter that runs this)
 
 
+def _hand_over(module: str, arguments: Sequence[str]) -> NoReturn:
+    """Turn this process into `python -m module`, which reads the rest of the command line itself."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 (a module of ours)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `eclor` with the arguments given (those of the process by default); its exit status."""
     parser = build_parser()
     options = parser.parse_args(arguments)
+    if options.command == "codec":
+        _hand_over("agents.codecs", options.arguments)
     if options.command is None:
         parser.print_help()
         return _USAGE_ERROR
