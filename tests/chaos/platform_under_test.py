@@ -117,7 +117,10 @@ class Platform:
 
 async def _is_well(address: str) -> bool:
     try:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session, session.get(address) as answer:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
+            session.get(address) as answer,
+        ):
             return answer.status == 200
     except LIFE_OR_DEATH:
         return False
@@ -138,4 +141,3 @@ def _processes() -> Iterator[tuple[int, int, list[str]]]:
             except (OSError, IndexError):
                 continue
             yield int(entry.name), parent, command
-
