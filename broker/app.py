@@ -83,6 +83,7 @@ class App:
             clock=self._clock,
             sinks={"http": http, "https": http, "mqtt": mqtt, "mqtts": mqtt},
             give_up_after=settings.retry_for,
+            is_shared=lambda: self._presence.shared,
         )
         self._entities = MongoEntities(
             self._databases,
@@ -107,9 +108,10 @@ class App:
             temporal_page=settings.temporal_page,
             federation=self._federation.ports,
         )
+        self._notifications.attach(ports)
         await self._notifications.start(await self._tenants.all())
         await self._federation.start()
-        intervals = Intervals(self._notifications, self._entities, subscriptions, self._clock)
+        intervals = Intervals(self._notifications, ports, subscriptions, self._clock)
         works = (
             expire(ports),
             intervals.run(),

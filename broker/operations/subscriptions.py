@@ -35,11 +35,6 @@ async def create_subscription(
         kept.setdefault("jsonldContext", context.link)
     now = ports.clock.now()
     check_expiry(kept, now)
-    known = {_key(context.reference): context}
-    if base_url is not None and "jsonldContext" not in kept:
-        hosted = base_url + PATH + await host_implicitly(ports, context.reference)
-        kept["jsonldContext"] = hosted
-        known[_key(hosted)] = context.named(hosted)
     stored = {
         "id": kept["id"],
         "document": kept,
@@ -48,7 +43,11 @@ async def create_subscription(
         "createdAt": now,
         "modifiedAt": now,
     }
-    subscription = await load_subscription(ports.loader, stored, known)
+    subscription = await load_subscription(ports.loader, stored, {_key(context.reference): context})
+    if base_url is not None and "jsonldContext" not in kept:
+        hosted = base_url + PATH + await host_implicitly(ports, context.reference)
+        kept["jsonldContext"] = hosted
+        subscription = replace(subscription, context=context.named(hosted))
     await ports.tenants.ensure(tenant)
     await ports.subscriptions.create(tenant, stored)
     ports.notifier.subscribed(tenant, subscription)

@@ -8,7 +8,7 @@ from broker.core.model.errors import NgsiLdError
 from broker.core.model.instant import Instant
 from broker.core.subscribe.subscription import Subscription
 from broker.operations.notify import SubscriptionRecords, periodic_messages
-from broker.operations.ports import Clock, EntityStore
+from broker.operations.ports import Clock, Ports
 from broker.workers.notifications import Notifications
 
 _log = structlog.get_logger("eclor.intervals")
@@ -23,11 +23,9 @@ _CLAIMED = 0.9
 class Intervals:
     """Sends what is due, each subscription on its own. Several processes share the work without doubling it."""
 
-    def __init__(
-        self, notifications: Notifications, entities: EntityStore, store: SubscriptionRecords, clock: Clock
-    ) -> None:
+    def __init__(self, notifications: Notifications, ports: Ports, store: SubscriptionRecords, clock: Clock) -> None:
         self._notifications = notifications
-        self._entities = entities
+        self._ports = ports
         self._store = store
         self._clock = clock
         self._due: dict[tuple[str, str], tuple[Subscription, Instant]] = {}
@@ -72,7 +70,7 @@ class Intervals:
             now = self._clock.now()
             until = now + int(_interval(subscription) * _CLAIMED)
             if await self._store.claim(tenant, subscription.id, now, until):
-                messages = await periodic_messages(self._entities, tenant, subscription, now)
+                messages = await periodic_messages(self._ports, tenant, subscription, now)
                 # It may have been paused or deleted while the entities were looked for.
                 if self._notifications.find(tenant, subscription.id) is subscription:
                     await self._notifications.send_once(tenant, subscription, messages)

@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 import structlog
 
 from broker.core.model.errors import NgsiLdError
+from broker.core.subscribe.message import Message
 from broker.core.subscribe.notification import notification_of_changes
 from broker.core.subscribe.schedule import newest_states, retry_delay, travelling_together
 from broker.core.subscribe.subscription import Subscription
-from broker.operations.notify import DeliveryError, Sink, Timer
-from broker.operations.ports import Clock, Outbox, OutboxEntry
+from broker.operations.notify import DeliveryError, Sink, Timer, joined_message
+from broker.operations.ports import Clock, Outbox, OutboxEntry, Ports
 from broker.workers.tallies import Tallies
 
 _log = structlog.get_logger("eclor.notifications")
@@ -29,14 +30,18 @@ LONGEST_QUEUES = 50_000
 """Entries that all lanes hold together: about 100 MB at worst."""
 SUSPECTS_AT_ONCE = 64
 """Attempts at receivers that failed at least twice in a row: they may not take all connections from the others."""
+_UNREAD = 1.0
+"""Seconds after which a lane looks again for a subscription that could not be read."""
 _SECOND = 1_000_000
 
 
 @dataclass(slots=True)
 class Courier:
-    """What all lanes share. `find` gives a subscription as it is now, or None once it is deleted.
+    """What all lanes share. `find` gives a subscription as it is now, or None; `is_gone`, that it is deleted.
 
-    A receiver may be away for `give_up_after` seconds; after that, notifications of that age are given up.
+    A receiver may be away for `give_up_after` seconds; after that, notifications of that age are given up. `ports` is
+    where linked entities are read. While the database is shared (`is_shared`) counts are written before sending, so
+    that whoever reads them from another process sees them.
     """
 
     outbox: Outbox
@@ -45,8 +50,11 @@ class Courier:
     timer: Timer
     tallies: Tallies
     find: Callable[[str, str], Subscription | None]
+    is_gone: Callable[[str, str], bool]
     give_up_after: float
     suspects: asyncio.Semaphore
+    is_shared: Callable[[], bool]
+    ports: Ports | None = None
     queued: int = 0
 
 
@@ -126,6 +134,10 @@ class Lane:
     async def _work(self) -> None:
         """Send what comes next, or wait until it may be sent."""
         subscription = self._courier.find(self.tenant, self.subscription_id)
+        if subscription is None and not self._courier.is_gone(self.tenant, self.subscription_id):
+            # After a restart it may not have been read yet, for want of the database or of its @context.
+            await self._wait(_UNREAD)
+            return
         if subscription is None or not subscription.is_sending(self._courier.clock.now()):
             self._settle(self._take(len(self._queue)))
             return
@@ -154,14 +166,17 @@ class Lane:
         """Whether the parcel is done with: delivered, or such that it never can be."""
         courier = self._courier
         try:
-            changes = [entry.change for entry in parcel]
-            seed = f"{parcel[0].key} {parcel[-1].key}"
-            message = notification_of_changes(subscription, changes, courier.clock.now(), seed)
+            message = await self._message(subscription, parcel)
+        except NgsiLdError as error:
+            _log.warning("linked entities can't be read", tenant=self.tenant, reason=error.detail)
+            return False
         except Exception:
             _log.exception("notification can't be built", tenant=self.tenant, subscription=self.subscription_id)
             return True
         sink = courier.sinks[subscription.endpoint.uri.partition(":")[0].lower()]
         courier.tallies.of(self.tenant, self.subscription_id).sent(courier.clock.now())
+        if courier.is_shared():
+            await courier.tallies.shared(self.tenant)
         try:
             async with courier.suspects if self._failures > 1 else nullcontext():
                 await sink.send(subscription.endpoint, message)
@@ -174,6 +189,14 @@ class Lane:
             return False
         courier.tallies.of(self.tenant, self.subscription_id).succeeded(courier.clock.now())
         return True
+
+    async def _message(self, subscription: Subscription, parcel: Sequence[OutboxEntry]) -> Message:
+        changes = [entry.change for entry in parcel]
+        now, seed = self._courier.clock.now(), f"{parcel[0].key} {parcel[-1].key}"
+        ports = self._courier.ports
+        if subscription.join and ports is not None:
+            return await joined_message(ports, self.tenant, subscription, changes, now, seed)
+        return notification_of_changes(subscription, changes, now, seed, self.tenant)
 
     async def _catch_up(self) -> None:
         """Fetch from the outbox what found no room."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -16,7 +16,7 @@ from broker.core.subscribe.match import concerns, matching
 from broker.core.subscribe.message import Message
 from broker.core.subscribe.subscription import Subscription
 from broker.operations.notify import DeliveryError, Sink, SubscriptionRecords, Timer
-from broker.operations.ports import Clock, ContextLoader, Outbox, OutboxEntry
+from broker.operations.ports import Clock, ContextLoader, Outbox, OutboxEntry, Ports
 from broker.operations.subscriptions import load_subscription
 from broker.workers.board import Board
 from broker.workers.lane import SUSPECTS_AT_ONCE, Courier, Lane
@@ -26,6 +26,8 @@ _log = structlog.get_logger("eclor.notifications")
 
 GIVE_UP_AFTER = 3_600.0
 """Seconds for which a receiver may be away without losing a notification."""
+_ABSENT = 1.0
+"""Seconds between two attempts to reach the store at the start."""
 _UPKEEP = 3.0
 """Seconds between two looks at what other processes did and at lanes that can be forgotten."""
 
@@ -48,7 +50,8 @@ class SystemTimer:
 class Notifications:
     """Notifier for all tenants of this process.
 
-    `sinks` has one for each URI scheme (`http`, `https`, `mqtt`, `mqtts`). `start` before use, `close` after it.
+    `sinks` has one for each URI scheme (`http`, `https`, `mqtt`, `mqtts`). `is_shared`: whether other broker processes
+    serve the same database. `attach` and `start` before use, `close` after it.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Notifications:
         sinks: Mapping[str, Sink],
         timer: Timer | None = None,
         give_up_after: float = GIVE_UP_AFTER,
+        is_shared: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
         self._outbox = outbox
@@ -75,18 +79,26 @@ class Notifications:
             timer=timer or SystemTimer(),
             tallies=self._tallies,
             find=self.find,
+            is_gone=self.is_gone,
             give_up_after=give_up_after,
             suspects=asyncio.Semaphore(SUSPECTS_AT_ONCE),
+            is_shared=is_shared,
         )
         self._boards: dict[str, SubscriptionBoard] = {}
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._resting: dict[tuple[str, str], Lane] = {}
         self._upkeep: asyncio.Task[None] | None = None
 
+    def attach(self, ports: Ports) -> None:
+        """Read linked entities there."""
+        self._courier.ports = ports
+
     async def start(self, tenants: Iterable[str]) -> None:
         """Load the subscriptions of these tenants, and deliver what former processes left undelivered."""
         for tenant in tenants:
-            await self.refresh(tenant)
+            # Without its subscriptions, a change would concern nobody and be told to nobody.
+            while not await self._refreshed(tenant):
+                await asyncio.sleep(_ABSENT)
         self._upkeep = asyncio.create_task(self._keep_up())
         await self.adopt()
 
@@ -94,7 +106,7 @@ class Notifications:
         """Take over the undelivered notifications of processes that are gone."""
         entries = await self._outbox.adopt_abandoned()
         for tenant in {entry.tenant for entry in entries} - self._boards.keys():
-            await self.refresh(tenant)
+            await self._refreshed(tenant)
         self.dispatch(entries)
 
     async def close(self) -> None:
@@ -114,15 +126,11 @@ class Notifications:
         return [self._matching(board, change, now) for change in changes]
 
     async def refresh(self, tenant: str) -> bool:
-        """See what other broker processes did to the subscriptions; whether anything differed."""
-        board = self._boards.get(tenant)
-        if board is None:
-            board = self._boards[tenant] = self._new_board(tenant)
-        try:
-            differed = await board.refresh()
-        except NgsiLdError as error:
-            _log.warning("subscriptions can't be read", tenant=tenant, reason=error.detail)
-            return False
+        """See what other broker processes did to the subscriptions; whether anything differed.
+
+        Raises Unavailable where the store can't be reached.
+        """
+        differed = await self._board(tenant).refresh()
         self._changed(tenant, differed)
         return bool(differed)
 
@@ -150,6 +158,11 @@ class Notifications:
         """A subscription as it is now, or None."""
         board = self._boards.get(tenant)
         return None if board is None else board.index.get(subscription_id)
+
+    def is_gone(self, tenant: str, subscription_id: str) -> bool:
+        """Whether there is certainly no such subscription any more; not so before the store could be asked."""
+        board = self._boards.get(tenant)
+        return board is not None and board.is_gone(subscription_id)
 
     def periodic(self) -> Iterator[tuple[str, Subscription]]:
         """The subscriptions with a timeInterval, with their tenants."""
@@ -213,6 +226,15 @@ class Notifications:
             else:
                 lane.look_again()
 
+    async def _refreshed(self, tenant: str) -> bool:
+        """Whether the store could be asked."""
+        try:
+            await self.refresh(tenant)
+        except NgsiLdError as error:
+            _log.warning("subscriptions can't be read", tenant=tenant, reason=error.detail)
+            return False
+        return True
+
     async def _keep_up(self) -> None:
         while True:
             await asyncio.sleep(_UPKEEP)
@@ -222,7 +244,7 @@ class Notifications:
                     if self._lanes.get(key) is lane:
                         del self._lanes[key]
             for tenant, board in list(self._boards.items()):
-                await self.refresh(tenant)
+                await self._refreshed(tenant)
                 try:
                     self._changed(tenant, await board.retry_unread())
                 except NgsiLdError as error:

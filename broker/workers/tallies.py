@@ -1,6 +1,7 @@
 """Counts of notifications, written to the store in groups."""
 
 import asyncio
+import time
 from collections import defaultdict
 
 import structlog
@@ -21,6 +22,7 @@ class Tallies:
     def __init__(self, store: SubscriptionRecords) -> None:
         self._store = store
         self._open: defaultdict[str, dict[str, Tally]] = defaultdict(dict)
+        self._written_at: dict[str, float] = {}
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -39,6 +41,11 @@ class Tallies:
         async with self._lock:
             await self._write(tenant)
 
+    async def shared(self, tenant: str) -> None:
+        """As `written` where the last write is long ago: under load what is counted is known soon enough."""
+        if time.monotonic() - self._written_at.get(tenant, 0.0) > GATHERED:
+            await self.written(tenant)
+
     async def close(self) -> None:
         """Write what is open."""
         if self._task is not None:
@@ -56,6 +63,7 @@ class Tallies:
         tallies = self._open.pop(tenant, None)
         if not tallies:
             return
+        self._written_at[tenant] = time.monotonic()
         try:
             await self._store.count(tenant, tallies)
         except NgsiLdError as error:

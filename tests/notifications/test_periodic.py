@@ -1,6 +1,7 @@
 """Subscriptions with a timeInterval (clauses 5.2.12, 5.8.6)."""
 
 import asyncio
+from dataclasses import replace
 
 from broker.core.model.entity import Entity
 from broker.operations.ports import EntityWrite
@@ -17,7 +18,7 @@ async def store(broker, what: Entity) -> None:
 
 
 def intervals(broker) -> Intervals:
-    return Intervals(broker.notifications, broker.entities, broker.store, broker.clock)
+    return Intervals(broker.notifications, broker.ports, broker.store, broker.clock)
 
 
 async def test_5_8_6_all_that_match_are_sent_regardless_of_changes(broker, receiver):
@@ -50,7 +51,7 @@ async def test_5_8_6_nothing_is_sent_where_nothing_matches_or_while_paused(broke
 async def test_two_processes_send_each_periodic_notification_once(make_broker, receiver):
     first = make_broker()
     second = make_broker(first.store, first.outbox)
-    second.entities = first.entities
+    second.ports = replace(second.ports, entities=first.entities)
     await store(first, entity("1", level=1))
     await first.subscribe(timeInterval=0.5, notification=receiver.notification())
     await second.notifications.refresh("")

@@ -108,6 +108,7 @@ class Broker:
             clock=self.clock,
             notifier=self.notifications,
         )
+        self.notifications.attach(self.ports)
         self._keys = 0
 
     async def subscribe(self, **members: Any) -> str:

@@ -35,6 +35,8 @@ class HttpSink:
         headers = CIMultiDict({"Content-Type": message.content_type})
         if message.link is not None:
             headers["Link"] = message.link
+        if message.tenant:
+            headers["NGSILD-Tenant"] = message.tenant
         for key, value in message.info:
             # A receiver may want another Content-Type or Link than ours; two of them would help nobody.
             headers[key] = value

@@ -185,5 +185,7 @@ def _payload(message: Message) -> bytes:
     metadata: dict[str, Any] = {"Content-Type": message.content_type}
     if message.link is not None:
         metadata["Link"] = message.link
+    if message.tenant:
+        metadata["NGSILD-Tenant"] = message.tenant
     metadata.update(message.info)
     return b'{"metadata":' + orjson.dumps(metadata) + b',"body":' + message.body + b"}"

@@ -3,6 +3,7 @@
 ```
 selection   = alternative *( ( "|" / "," ) alternative )
 alternative = "(" type *( ";" type ) ")" / type *( ";" type )   ; without parentheses: beyond the clause, same meaning
+selection   =/ "(" selection ")"                                ; around all of it: beyond the clause, same meaning
 type        = name / prefixed name / URI                        ; a URI without the characters , ; | ( )
 ```
 
@@ -18,6 +19,7 @@ from broker.core.model.errors import BadRequestData
 from broker.core.ql import limits
 
 _ALTERNATIVE = re.compile(r"\s*(?:\(([^()|,]*)\)|([^()|,]*))\s*([|,]|$)")
+_PARENTHESIS = re.compile(r"[()]")
 _TYPE = re.compile(r"[^\W\d_]\w*(?::[^\W\d_]\w*)?|[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}\\^`]+")
 
 
@@ -51,6 +53,7 @@ def parse_types(text: str, expand: Callable[[str], str]) -> TypeSelection:
 def split_alternatives(text: str, what: str) -> list[str]:
     """The alternatives of a disjunction, without their parentheses: conjunctions joined by `;`."""
     found: list[str] = []
+    text = _without_outer_parentheses(text)
     at = 0
     while True:
         match = _ALTERNATIVE.match(text, at)
@@ -61,6 +64,13 @@ def split_alternatives(text: str, what: str) -> list[str]:
         at = match.end()
         if not match[3]:
             return found
+
+
+def _without_outer_parentheses(text: str) -> str:
+    inner = text.strip()
+    if inner.startswith("(") and inner.endswith(")") and not _PARENTHESIS.search(inner, 1, len(inner) - 1):
+        return inner[1:-1]
+    return text
 
 
 def _type(name: str) -> str:

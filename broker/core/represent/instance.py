@@ -27,7 +27,7 @@ def render(instance: Instance, context: ActiveContext, representation: Represent
     """The instance in normalized or concise form."""
     if "languageMap" in instance and representation.languages is not None:
         instance = _in_language(instance, representation.languages)
-    elif "deletedAt" in instance and not representation.sys_attrs and _says_only_deleted(instance):
+    elif "deletedAt" in instance and representation.form == CONCISE and _says_only_deleted(instance, representation):
         return NGSILD_NULL
     shown: dict[str, Any] = {}
     for member, value in instance.items():
@@ -88,7 +88,9 @@ def _in_language(instance: Instance, languages: tuple[str, ...]) -> Instance:
     return {"type": "Property", "value": text, "lang": tag, **other}
 
 
-def _says_only_deleted(instance: Instance) -> bool:
+def _says_only_deleted(instance: Instance, representation: Representation) -> bool:
+    if representation.sys_attrs:
+        return False
     return not any(member == "datasetId" or member.startswith("previous") for member in instance)
 
 

@@ -8,6 +8,8 @@ from broker.core.model.instant import Instant
 from broker.core.subscribe.index import SubscriptionIndex
 from broker.core.subscribe.subscription import Subscription
 
+_DELETIONS = frozenset({Trigger.ENTITY_DELETED, Trigger.ATTRIBUTE_DELETED})
+
 _TIMES = frozenset({"createdAt", "modifiedAt"})
 """What the broker itself sets: an attribute that differs in nothing else has not changed."""
 
@@ -32,12 +34,12 @@ def concerns(subscription: Subscription, change: Change, now: Instant) -> bool:
 def is_triggered(subscription: Subscription, change: Change) -> bool:
     """Whether something happened that the subscription watches for.
 
-    A creation is also the creation of each attribute (the default triggers report new entities); a deletion is
-    reported by `entityDeleted` alone. A changed type or scope is no change of an attribute.
+    A creation is also the creation of each attribute (the default triggers report new entities), a deletion also the
+    deletion of each. A changed type or scope is no change of an attribute.
     """
     triggers, watched = subscription.triggers, subscription.watched
     if change.trigger is Trigger.ENTITY_DELETED:
-        return Trigger.ENTITY_DELETED in triggers and _touches(watched, change.entity.attributes)
+        return not triggers.isdisjoint(_DELETIONS) and _touches(watched, change.entity.attributes)
     if change.trigger is Trigger.ENTITY_CREATED and Trigger.ENTITY_CREATED in triggers:
         return _touches(watched, change.entity.attributes)
     happened = change.attributes

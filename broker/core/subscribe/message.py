@@ -8,9 +8,11 @@ class Message:
     """`body` is JSON. `link` is the value of the Link header, where the @context is told outside of the body.
 
     `info` holds what the subscriber wants to be told with each notification (`receiverInfo`), in the given spelling.
+    `tenant` is that of the subscription, empty for the default one (clause 6.3.14).
     """
 
     content_type: str
     body: bytes
     link: str | None = None
     info: tuple[tuple[str, str], ...] = ()
+    tenant: str = ""

@@ -1,7 +1,9 @@
 """From the API document of a subscription (clauses 5.2.12 to 5.2.15, 5.2.33) to a `Subscription`."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.change import Trigger
@@ -12,17 +14,20 @@ from broker.core.ql.ast import EntityQuery, EntitySelector
 from broker.core.ql.evaluate import compile_query
 from broker.core.ql.geo import GeoQuery, parse_geo
 from broker.core.ql.nodes import QNode
-from broker.core.ql.projection import parse_projection
+from broker.core.ql.projection import Projection, parse_projection
 from broker.core.ql.q import parse_q
 from broker.core.ql.scope import parse_scope
 from broker.core.ql.types import parse_types
-from broker.core.represent import NORMALIZED, SIMPLIFIED, Representation, parse_languages
+from broker.core.represent import NORMALIZED, SIMPLIFIED, Representation, parse_languages, projected
 from broker.core.subscribe import members
 from broker.core.subscribe.endpoint import parse_endpoint
 from broker.core.subscribe.subscription import Subscription
 
 _FORMATS = ("normalized", "concise", "simplified", "keyValues")
 _JOINS = ("@none", "flat", "inline")
+_DEEPEST_JOIN = 5
+"""Each level is one more read of the store for each notification; queries have the same bound."""
+_CONFORMANCE = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}")
 _UPDATED = (Trigger.ATTRIBUTE_CREATED, Trigger.ATTRIBUTE_UPDATED, Trigger.ATTRIBUTE_DELETED)
 _NEVER_PROJECTED = frozenset({"id", "type", "scope"})
 
@@ -58,6 +63,8 @@ def parse_subscription(
         context=notified_with,
         watched=None if watched is None else frozenset(map(context_of("watchedAttributes").expand_term, watched)),
         show_changes=members.boolean(notification, "showChanges", False),
+        join=_join(notification),
+        join_level=_join_level(notification),
         is_active=members.boolean(document, "isActive", True),
         expires_at=expiry(document),
         throttling=members.positive(document, "throttling") or 0.0,
@@ -81,8 +88,13 @@ def _check_together(document: Mapping[str, Any]) -> None:
     """Which members go together (Table 5.2.12-1). Some are only validated: they concern several brokers."""
     is_local = members.boolean(document, "localOnly", False)
     members.boolean(document, "splitEntities", False)
-    for name in ("description", "subscriptionName", "jsonldContext", "ngsildConformance", "csf"):
+    for name in ("description", "subscriptionName", "csf"):
         members.text(document, name)
+    if "jsonldContext" in document:
+        members.uri(document["jsonldContext"], "jsonldContext")
+    conformance = members.text(document, "ngsildConformance")
+    if conformance is not None and not _CONFORMANCE.fullmatch(conformance):
+        raise BadRequestData("'ngsildConformance' is a version of the NGSI-LD specification such as 1.8.")
     if "timeInterval" in document:
         for name in ("watchedAttributes", "throttling"):
             if name in document:
@@ -125,11 +137,19 @@ def _q(document: Mapping[str, Any], context: ActiveContext) -> QNode | None:
     if text is None:
         return None
     return parse_q(
-        text,
+        _decoded(text) if "%" in text else text,
         context.expand_term,
         expand_values=members.names(document, "expandValues"),
         json_keys=members.names(document, "jsonKeys"),
     )
+
+
+def _decoded(text: str) -> str:
+    """Clients send the `q` of a URL, percent-encoded, here as well. A percent sign itself can be told as `%25`."""
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise BadRequestData("'q' is percent-encoded, but not as UTF-8.") from None
 
 
 def _geo(document: Mapping[str, Any], context: ActiveContext) -> GeoQuery | None:
@@ -161,12 +181,24 @@ def _notification(document: Mapping[str, Any]) -> Mapping[str, Any]:
     given = members.mapping(document, "notification")
     if given is None:
         raise BadRequestData("A subscription needs 'notification' with an 'endpoint'.")
-    members.one_of(given, "join", _JOINS, "@none")
-    members.positive(given, "joinLevel")
     form = members.one_of(given, "format", _FORMATS, "normalized")
     if members.boolean(given, "showChanges", False) and form in ("simplified", "keyValues"):
         raise BadRequestData("'showChanges' needs the normalized or the concise format; leave one of them out.")
     return given
+
+
+def _join(notification: Mapping[str, Any]) -> str:
+    join = members.one_of(notification, "join", _JOINS, "@none")
+    return "" if join == "@none" else join
+
+
+def _join_level(notification: Mapping[str, Any]) -> int:
+    level = members.positive(notification, "joinLevel")
+    if level is None:
+        return 1
+    if not level.is_integer() or level > _DEEPEST_JOIN:
+        raise BadRequestData(f"'joinLevel' has to be an integer from 1 to {_DEEPEST_JOIN}.")
+    return int(level)
 
 
 def _endpoint(notification: Mapping[str, Any]) -> Endpoint:
@@ -182,31 +214,30 @@ def _representation(
     form = notification.get("format", NORMALIZED)
     lang = members.text(document, "lang")
     dataset_ids = members.texts(document, "datasetId")
-    return Representation(
+    shape = Representation(
         form=SIMPLIFIED if form == "keyValues" else form,
         sys_attrs=members.boolean(notification, "sysAttrs", False),
         languages=None if lang is None else parse_languages(lang),
         dataset_ids=None if dataset_ids is None else frozenset(dataset_ids),
-        pick=_pick(notification, context),
-        omit=_projected(notification, "omit", context),
     )
+    return projected(shape, _pick(notification, context), _projection(notification, "omit", context))
 
 
-def _pick(given: Mapping[str, Any], context: ActiveContext) -> frozenset[str] | None:
+def _pick(given: Mapping[str, Any], context: ActiveContext) -> Projection | None:
     """`pick`, or `attributes`, its older synonym in which an empty array means all (as older clients send it)."""
     attributes = members.texts(given, "attributes", empty=True)
-    pick = _projected(given, "pick", context)
+    pick = _projection(given, "pick", context)
     if pick is not None:
         if attributes:
             raise BadRequestData("'attributes' and 'pick' are synonyms: give one of them.")
         return pick
     if not attributes:
         return None
-    return frozenset(map(context.expand_term, attributes)) | _NEVER_PROJECTED
+    return Projection(frozenset(map(context.expand_term, attributes)) | _NEVER_PROJECTED)
 
 
-def _projected(given: Mapping[str, Any], name: str, context: ActiveContext) -> frozenset[str] | None:
+def _projection(given: Mapping[str, Any], name: str, context: ActiveContext) -> Projection | None:
     projections = members.texts(given, name)
     if projections is None:
         return None
-    return frozenset().union(*(parse_projection(each, context.expand_term).names for each in projections))
+    return parse_projection(",".join(projections), context.expand_term)

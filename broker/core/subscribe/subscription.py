@@ -18,8 +18,8 @@ class Subscription:
 
     `triggers` has `entityUpdated` already replaced by what it stands for. `watched` is None where every attribute is
     watched. `satisfied` decides entities, q, geoQ and scopeQ. Notifications are written with `context`, in the form
-    `representation`. `throttling` and `time_interval` are in seconds. `modified_at` tells two states of one
-    subscription apart.
+    `representation`; `join` (`flat`, `inline`, or empty) and `join_level` say which linked entities come along.
+    `throttling` and `time_interval` are in seconds. `modified_at` tells two states of one subscription apart.
     """
 
     id: str
@@ -30,6 +30,8 @@ class Subscription:
     representation: Representation
     context: ActiveContext
     show_changes: bool = False
+    join: str = ""
+    join_level: int = 0
     watched: frozenset[str] | None = None
     is_active: bool = True
     expires_at: Instant | None = None

@@ -31,6 +31,11 @@ def test_4_17_type_selection(text, alternatives):
     assert parse_types(text, _expand).alternatives == alternatives
 
 
+def test_4_17_parentheses_around_all_of_it_mean_nothing() -> None:
+    assert parse_types("(A|B)", str.lower) == parse_types("A|B", str.lower)
+    assert parse_types("(A;B)|(C;D)", str.lower).alternatives == (("a", "b"), ("c", "d"))
+
+
 @pytest.mark.parametrize("text", ["", "A||B", "(A", "A)", "A B", "(A|B);C", "A;;B", "1A"])
 def test_4_17_refuses_what_is_no_selection(text):
     with pytest.raises(BadRequestData):

@@ -192,11 +192,12 @@ def test_5_8_6_deleted_attributes() -> None:
         for name in ("name", "temperature", "list")
     }
     entity = Entity("urn:x:1", [V + "T"], {V + name: instances for name, instances in gone.items()})
-    assert _shown(entity) == {
+    assert _shown(entity)["name"] == {"type": "LanguageProperty", "languageMap": {"@none": NGSILD_NULL}}
+    assert _shown(entity, form=CONCISE) == {
         "id": "urn:x:1",
         "type": "T",
         "name": NGSILD_NULL,
-        "temperature": [NGSILD_NULL, {"type": "Property", "value": NGSILD_NULL, "datasetId": "urn:d:1"}],
+        "temperature": [NGSILD_NULL, {"value": NGSILD_NULL, "datasetId": "urn:d:1"}],
         "list": NGSILD_NULL,
     }
     shown = _shown(entity, sys_attrs=True)

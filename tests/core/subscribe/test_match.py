@@ -48,11 +48,11 @@ def test_4_5_5_instances_are_compared_by_dataset_whatever_their_order():
     [
         (None, True, True, False, False),
         (["entityCreated"], True, False, False, False),
-        (["entityUpdated"], True, True, True, False),
+        (["entityUpdated"], True, True, True, True),
         (["entityDeleted"], False, False, False, True),
         (["attributeCreated"], True, False, False, False),
         (["attributeUpdated"], False, True, False, False),
-        (["attributeDeleted"], False, False, True, False),
+        (["attributeDeleted"], False, False, True, True),
     ],
 )
 def test_5_2_12_notification_triggers(trigger, on_create, on_update, on_attribute_delete, on_delete):

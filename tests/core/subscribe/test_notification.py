@@ -2,7 +2,7 @@
 
 import json
 
-from broker.core.subscribe.notification import notification_of_changes, notification_of_entities
+from broker.core.subscribe.notification import notification_message, notification_of_changes, shown_entities
 from tests.core.subscribe.building import (
     CONTEXT_URL,
     LOCATION,
@@ -113,7 +113,8 @@ def test_5_8_6_a_deleted_entity_shows_what_was_before_on_demand():
 
 def test_5_8_6_a_deleted_attribute_is_null():
     change = updated(entity(level=1, power=2), entity(power=2))
-    assert sent_entity(change)["level"] == NULL
+    assert sent_entity(change)["level"] == {"type": "Property", "value": NULL}
+    assert sent_entity(change, notification=notified(format="concise"))["level"] == NULL
     assert sent_entity(change, notification=notified(format="simplified"))["level"] == NULL
     told = sent_entity(change, notification=notified(showChanges=True))["level"]
     assert told == {"type": "Property", "value": NULL, "previousValue": 1}
@@ -133,8 +134,22 @@ def test_5_8_6_an_instance_that_gives_way_to_another_dataset_is_told_as_deleted(
     change = updated(entity(level=[prop(1)]), entity(level=[prop(2, datasetId="urn:d:2")]))
     assert sent_entity(change)["level"] == [
         {"type": "Property", "value": 2, "datasetId": "urn:d:2"},
-        NULL,
+        {"type": "Property", "value": NULL},
     ]
+
+
+def test_5_8_6_of_an_attribute_deleted_with_all_its_instances_the_name_is_told_once():
+    change = updated(entity(level=[prop(1), prop(2, datasetId="urn:d:2")], power=1), entity(power=1))
+    assert sent_entity(change)["level"] == {"type": "Property", "value": NULL}
+    assert len(sent_entity(change, notification=notified(showChanges=True))["level"]) == 2
+
+
+def test_5_8_6_the_deletion_of_an_entity_is_told_as_that_of_the_watched_attributes_where_these_were_asked_for():
+    members = {"notificationTrigger": ["attributeDeleted"], "watchedAttributes": ["level"]}
+    shown = sent_entity(deleted(entity(level=1, power=2)), **members)
+    assert shown["level"] == {"type": "Property", "value": NULL}
+    assert "power" not in shown
+    assert "deletedAt" in shown
 
 
 def test_5_2_14_show_changes_gives_previous_values():
@@ -166,5 +181,8 @@ def test_building_a_notification_changes_nothing():
 
 
 def test_5_8_6_periodic_notifications_hold_all_entities():
-    told = notification_of_entities(subscription(timeInterval=1), [entity("1", level=1), entity("2", level=2)], 5)
+    asked = subscription(timeInterval=1)
+    shown = shown_entities(asked, [entity("1", level=1), entity("2", level=2)])
+    told = notification_message(asked, shown, 5, "seed", "city")
     assert [each["id"][-1] for each in json.loads(told.body)["data"]] == ["1", "2"]
+    assert told.tenant == "city"

@@ -4,7 +4,7 @@ import pytest
 
 from broker.core.model.change import Trigger
 from broker.core.model.errors import BadRequestData
-from tests.core.subscribe.building import document, iri, notified, subscription
+from tests.core.subscribe.building import document, entity, iri, notified, subscription
 
 
 def test_5_2_12_names_are_expanded():
@@ -100,3 +100,26 @@ def test_5_2_12_entities_or_watched_attributes_are_needed_unless_local():
         subscription(**{**bare, "entities": None})
     parsed = subscription(entities=[{"type": "*"}], localOnly=True)
     assert parsed.query.selectors[0].types is None
+
+
+def test_4_9_a_percent_encoded_q_is_decoded():
+    satisfied = subscription(q='label=="Eiffel%20Tower"').satisfied
+    assert satisfied(entity(label="Eiffel Tower"))
+    assert not satisfied(entity(label="Eiffel%20Tower"))
+    with pytest.raises(BadRequestData):
+        subscription(q='label=="%FF"')
+
+
+@pytest.mark.parametrize(
+    "join", [{"join": "deep"}, {"join": "flat", "joinLevel": 1.5}, {"join": "flat", "joinLevel": 9}]
+)
+def test_5_2_14_a_join_that_is_none(join):
+    with pytest.raises(BadRequestData):
+        subscription(notification=notified(**join))
+
+
+@pytest.mark.parametrize("version", ["1", "v1.8", "1.8.1", 1.8])
+def test_5_2_12_conformance_is_a_version(version):
+    subscription(ngsildConformance="1.8")
+    with pytest.raises(BadRequestData):
+        subscription(ngsildConformance=version)
