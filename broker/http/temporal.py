@@ -113,7 +113,10 @@ def _form(parameters: Mapping[str, str]) -> str:
     keywords = [name for name in (VALUES, AGGREGATED) if name in params.options(parameters)]
     if len(keywords) > 1:
         raise InvalidRequest(f"options holds either {VALUES} or {AGGREGATED}, not both.")
-    return params.choice(parameters, "format", FORMATS) or (keywords[0] if keywords else "normalized")
+    form = parameters.get("format", keywords[0] if keywords else "normalized")
+    if form not in FORMATS:
+        raise InvalidRequest(f"format is one of {', '.join(FORMATS)}, not '{form[:100]}'.")
+    return form
 
 
 def _query(parameters: Mapping[str, str], required: bool) -> TemporalQuery | None:

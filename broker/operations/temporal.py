@@ -7,6 +7,7 @@ NonexistentTenant for a tenant that is not there, and ResourceNotFound for what 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from broker.core.model.draft import SCOPE
 from broker.core.model.entity import Attributes, Entity, Instance
 from broker.core.model.errors import OperationNotSupported, ResourceNotFound
 from broker.core.model.instances import stored
@@ -16,7 +17,7 @@ from broker.core.ql.evaluate import compile_query
 from broker.core.ql.temporal import TemporalQuery
 from broker.core.temporal.aggregate import Aggregation, Cell, aggregate, not_eligible
 from broker.core.temporal.evolution import Cut, Demand, Evolution, Excerpt, excerpt, shorten
-from broker.core.temporal.sample import parse_instance_id
+from broker.core.temporal.sample import deleted, parse_instance_id, scope_instance
 from broker.core.temporal.series import Track
 from broker.operations.ports import Ports, TemporalStore
 from broker.operations.tenancy import require_tenant
@@ -71,6 +72,33 @@ async def delete_evolution(ports: Ports, tenant: str, entity_id: str) -> None:
     await require_tenant(ports, tenant)
     if not await _store(ports).delete_entity(tenant, entity_id):
         raise _no_such_evolution(entity_id)
+
+
+async def end_attribute(
+    ports: Ports, tenant: str, entity_id: str, attribute_iri: str, dataset_id: str | None, *, delete_all: bool
+) -> bool:
+    """Record that an attribute was deleted (clause 5.6.5) of an entity that is known by its history alone.
+
+    Whether there is such an entity with such an attribute. A current entity, or one that was deleted, is none.
+    """
+    if ports.history is None or await ports.entities.get(tenant, entity_id) is not None:
+        return False
+    known = await ports.history.about(tenant, entity_id)
+    if known is None or known.deleted_at is not None:
+        return False
+    await ports.history.load(tenant, [known], Demand(attributes=frozenset((attribute_iri,))))
+    latest: dict[str | None, Instance] = {}
+    for sample in excerpt(known, Demand()).samples.get(attribute_iri, ()):
+        latest[sample.instance.get("datasetId")] = sample.instance
+    now = ports.clock.now()
+    ended = [
+        scope_instance(None, now) if attribute_iri == SCOPE else deleted(instance, now)
+        for dataset, instance in latest.items()
+        if "deletedAt" not in instance and (delete_all or dataset == dataset_id)
+    ]
+    if ended:
+        await ports.history.add(tenant, Entity(entity_id, known.types, {attribute_iri: ended}), now)
+    return bool(ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +167,8 @@ async def _select(
     await require_tenant(ports, tenant)
     store, query, end = _store(ports), wanted.query, wanted.offset + wanted.limit
     holds, basis = _condition(query), _basis(query, demand)
+    attributes = frozenset(query.attributes) or None
+    of_datasets = Demand(demand.query, attributes=attributes, dataset_ids=demand.dataset_ids)
     shown: list[Excerpt] = []
     after, matched = None, 0
     while matched <= end or wanted.count:
@@ -150,6 +180,8 @@ async def _select(
         for each in group:
             whole = excerpt(each, basis)
             if whole.is_empty or not holds(whole):
+                continue
+            if demand.dataset_ids is not None and excerpt(each, of_datasets).is_empty:
                 continue
             matched += 1
             if wanted.offset < matched <= end:
@@ -180,11 +212,12 @@ def _condition(query: EntityQuery) -> Callable[[Excerpt], bool]:
 
 
 def _aggregated(evolution: Evolution, demand: Demand, aggregation: Aggregation) -> Aggregated:
+    """The cells of each attribute that a method suits; scopes only where they are asked for."""
     query = demand.query or TemporalQuery(None, None)
     tracks = {
         iri: series.tracks(query, demand.dataset_ids)
         for iri, series in evolution.series.items()
-        if demand.attributes is None or iri in demand.attributes
+        if (iri != SCOPE if demand.attributes is None else iri in demand.attributes)
     }
     start = query.start if query.start is not None else _earliest(tracks.values())
     results: dict[str, dict[str | None, tuple[str, Mapping[str, list[Cell]]]]] = {}

@@ -59,6 +59,8 @@ def represent_values(
             {"type": kind, **({"datasetId": dataset} if dataset else {}), _PLURAL[kind]: pairs}
             for (kind, dataset), pairs in groups.items()
         ]
+        if not parts:
+            parts = [{"type": excerpt.kinds[iri], _PLURAL[excerpt.kinds[iri]]: []}]
         shown[_name(iri, context)] = parts[0] if len(parts) == 1 else parts
     return shown
 

@@ -25,10 +25,14 @@ class Evolution:
 
 @dataclass(slots=True)
 class Excerpt:
-    """The samples of an evolution that are to be shown, by attribute, in order of time."""
+    """The samples of an evolution that are to be shown, by attribute, in order of time.
+
+    `kinds`: the kind (Property ...) of each attribute, also of one whose samples are all beyond a page.
+    """
 
     evolution: Evolution
     samples: dict[str, list[Sample]]
+    kinds: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -90,7 +94,8 @@ def excerpt(evolution: Evolution, demand: Demand) -> Excerpt:
     names = evolution.series if demand.attributes is None else demand.attributes & evolution.series.keys()
     admits = None if demand.dataset_ids is None else demand.admits
     samples = {iri: evolution.series[iri].select(demand.query, admits) for iri in evolution.series if iri in names}
-    return Excerpt(evolution, {iri: found for iri, found in samples.items() if found})
+    samples = {iri: found for iri, found in samples.items() if found}
+    return Excerpt(evolution, samples, {iri: found[0].instance["type"] for iri, found in samples.items()})
 
 
 def shorten(excerpts: Sequence[Excerpt], demand: Demand) -> Cut | None:

@@ -14,6 +14,7 @@ from broker.operations import entities
 from broker.operations.ports import Ports
 from broker.operations.query import retrieve_entity
 from broker.operations.results import UpdateResult
+from broker.operations.temporal import end_attribute
 
 
 async def append_attributes(ports: Ports, request: Request) -> Response:
@@ -67,14 +68,12 @@ async def delete_attribute(ports: Ports, request: Request) -> Response:
     if dataset_id is not None:
         params.require_uri(dataset_id, "datasetId")
     await require_type(ports, request, context, entity_id)
-    await entities.delete_attribute(
-        ports,
-        request.tenant,
-        entity_id,
-        context.expand_term(request.path[1]),
-        dataset_id,
-        params.flag(parameters, "deleteAll"),
-    )
+    attribute, delete_all = context.expand_term(request.path[1]), params.flag(parameters, "deleteAll")
+    try:
+        await entities.delete_attribute(ports, request.tenant, entity_id, attribute, dataset_id, delete_all)
+    except ResourceNotFound:
+        if not await end_attribute(ports, request.tenant, entity_id, attribute, dataset_id, delete_all=delete_all):
+            raise
     return no_content()
 
 

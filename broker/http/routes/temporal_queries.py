@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from broker.core.jsonld.context import ActiveContext
-from broker.core.model.errors import BadRequestData
+from broker.core.model.errors import BadRequestData, ResourceNotFound
 from broker.core.ql.ast import EntitySelector
 from broker.core.represent.temporal import represent_aggregates, represent_evolution, represent_values
 from broker.core.temporal.evolution import Cut, Excerpt
+from broker.http import params
 from broker.http.message import Header, Request, Response
 from broker.http.negotiate import PLAIN, answer_type, context_of, read_object
 from broker.http.paging import paging_of
@@ -60,8 +61,11 @@ async def retrieve(ports: Ports, request: Request) -> Response:
         document = represent_aggregates(evolution, cells, context, view.representation)
         return with_context(request, context, document, media_type)
     page = await temporal.retrieve_evolution(ports, request.tenant, entity_id, view.demand)
-    shown = _shown(page.excerpts, context, view)
-    return _partial(with_context(request, context, shown[0], media_type, _range(view, page.cut)), page.cut)
+    shown = _shown(page.excerpts, context, view)[0]
+    attrs = params.expanded(request.parameters, "attrs", context.expand_term)
+    if not shown or (attrs and page.excerpts[0].samples.keys().isdisjoint(attrs)):
+        raise ResourceNotFound(f"Nothing of what is asked for is in the history of {entity_id}.")
+    return _partial(with_context(request, context, shown, media_type, _range(view, page.cut)), page.cut)
 
 
 async def query(ports: Ports, request: Request) -> Response:
