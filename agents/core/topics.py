@@ -1,19 +1,15 @@
-"""MQTT topics that carry measures: FIWARE's IoT Agent JSON and ChirpStack v4."""
+"""MQTT topics that carry measures: FIWARE's IoT Agents for JSON and UltraLight, and ChirpStack v4."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
 CHIRPSTACK_EVENTS = frozenset({"up", "status", "join", "ack", "txack", "log", "location", "integration"})
 
+_SENT_BY_DEVICES = ("attrs", "attrs/+", "cmdexe", "configuration/commands")
+_PREFIXES = ("/", "", "/json/", "json/", "/ul/", "ul/")
+
 SUBSCRIPTIONS = (
-    "/+/+/attrs",
-    "/+/+/attrs/+",
-    "+/+/attrs",
-    "+/+/attrs/+",
-    "/json/+/+/attrs",
-    "/json/+/+/attrs/+",
-    "json/+/+/attrs",
-    "json/+/+/attrs/+",
+    *(f"{prefix}+/+/{end}" for prefix in _PREFIXES for end in _SENT_BY_DEVICES),
     "application/+/device/+/event/+",
 )
 """Topic filters that together match every topic `parse_topic` understands."""
@@ -21,11 +17,15 @@ SUBSCRIPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class MeasureTopic:
-    """Measures of a JSON device, or of one attribute of it."""
+    """What a JSON or UltraLight device says: measures, one of them, the result of a command, a question."""
 
     api_key: str
     device_id: str
     attribute: str | None = None
+    kind: str = "measures"
+    """`measures`, `results` (of commands) or `configuration` (what it wants to know)."""
+    protocol: str = ""
+    """`json` or `ul`; empty where the topic leaves it to the payload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,24 @@ def parse_topic(topic: str) -> Topic | None:
     levels = topic.removeprefix("/").split("/")
     if len(levels) == 6 and levels[0] == "application" and levels[2] == "device" and levels[4] == "event":
         return _event(topic, levels)
+    protocol = ""
     # `json/<device>/attrs` without a prefix is a device whose key is `json`: three levels cannot hold a prefix.
-    if levels[0] == "json" and len(levels) >= 4 and levels[3] == "attrs":
-        levels = levels[1:]
-    if len(levels) not in (3, 4) or levels[2] != "attrs" or not all(levels):
+    if levels[0] in ("json", "ul") and len(levels) >= 4 and levels[3] in _ENDS:
+        protocol, *levels = levels
+    if not 3 <= len(levels) <= 4 or not all(levels):
         return None
-    return MeasureTopic(levels[0], levels[1], levels[3] if len(levels) == 4 else None)
+    return _measures(levels, protocol)
+
+
+_ENDS = {"attrs": "measures", "cmdexe": "results", "configuration": "configuration"}
+
+
+def _measures(levels: list[str], protocol: str) -> MeasureTopic | None:
+    kind = _ENDS.get(levels[2])
+    last = levels[3] if len(levels) == 4 else None
+    if kind is None or (last != ("commands" if kind == "configuration" else None) and kind != "measures"):
+        return None
+    return MeasureTopic(levels[0], levels[1], last if kind == "measures" else None, kind, protocol)
 
 
 def _event(topic: str, levels: list[str]) -> EventTopic | None:
