@@ -2,6 +2,7 @@
 
 from broker.adapters.delivery.http import HttpSink
 from broker.adapters.delivery.mqtt import MqttSink
+from broker.adapters.forwarding.http import HttpForwarder
 from broker.adapters.mongo.client import Databases
 from broker.adapters.mongo.subscriptions import MongoSubscriptions
 from broker.adapters.mongo.tenants import MongoTenants
@@ -31,12 +32,14 @@ class FederationSide:
         self._registry = Registrations(
             store=registrations, tenants=tenants, loader=loader, clock=clock, notifications=self._notifications
         )
+        self._forwarder = HttpForwarder()
         self.ports = Federation(
             alias=alias,
             registrations=registrations,
             registry=self._registry,
             subscriptions=subscriptions,
             notifier=self._notifications,
+            forwarder=self._forwarder,
             started_at=clock.now(),
         )
 
@@ -49,5 +52,6 @@ class FederationSide:
         """End what runs; counts are written."""
         await self._registry.close()
         await self._notifications.close()
+        await self._forwarder.close()
         for sink in self._sinks:
             await sink.close()

@@ -3,12 +3,15 @@
 `Federation` is one of the `Ports`. A broker that has none keeps no registrations and asks nobody.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from typing import Any, Protocol
 
 from broker.core.federate.index import RegistrationIndex
 from broker.core.federate.notification import RegistrationSubscription
 from broker.core.federate.registration import Registration
+from broker.core.jsonld.context import ActiveContext
 from broker.core.model.instant import Instant
 from broker.operations.notify import SubscriptionRecords
 
@@ -49,15 +52,78 @@ class RegistrationNotifier(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The request that makes others necessary: its Via header, its headers by lower-case name, and its @context.
+
+    `context` is one that a Link header can name: names that it does not have travel as whole IRIs.
+    """
+
+    via: str | None
+    headers: Mapping[bytes, bytes]
+    context: ActiveContext
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A request to a source: path below /ngsi-ld/v1 (percent-encoded), parameters, a JSON body if there is one.
+
+    Names in parameters and body are those of `context`, which the body does not hold.
+    """
+
+    method: str
+    path: str
+    parameters: tuple[tuple[str, str], ...]
+    context: ActiveContext
+    body: Any = None
+
+
+class Failure(StrEnum):
+    """Why there is no answer, or none that could be read."""
+
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a source said. `body` is its JSON, None where there is none; `link` the @context that its header names.
+
+    Where it said nothing usable, `failure` tells why, and `status` is that of an answer that could not be read, or 0.
+    """
+
+    status: int
+    body: Any = None
+    link: str | None = None
+    failure: Failure | None = None
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the source did what it was asked."""
+        return self.failure is None and 200 <= self.status < 300
+
+
+class Forwarder(Protocol):
+    """The way to context sources. Every request ends, in time and within bounds of size, with an answer."""
+
+    async def send(self, registration: Registration, forward: Forward, origin: Origin, alias: str) -> Answer:
+        """Ask the source of a registration in the name of the broker `alias`. Never raises."""
+
+
+@dataclass(frozen=True, slots=True)
 class Federation:
-    """The other brokers and sources, as far as this one knows them. `alias` is its own name among them."""
+    """The other brokers and sources, as far as this one knows them. `alias` is its own name among them.
+
+    `splits_entities`: whether parts of one entity may be at several sources where a query does not say (4.3.6.7)."""
 
     alias: str
     registrations: SubscriptionRecords
     registry: Registry
     subscriptions: SubscriptionRecords
     notifier: RegistrationNotifier
+    forwarder: Forwarder
     started_at: Instant
+    splits_entities: bool = False
 
     def alias_of(self, tenant: str) -> str:
         """The Context Source alias of a tenant of this broker (clauses 4.3.6.4, 5.2.40)."""

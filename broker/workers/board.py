@@ -1,5 +1,6 @@
 """The subscriptions or registrations of one tenant in this process, kept in step with the store."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Generic, Protocol, TypeVar
@@ -14,6 +15,8 @@ from broker.operations.notify import SubscriptionRecords
 _log = structlog.get_logger("eclor.notifications")
 
 _PAGE = 1_000
+_PARSED_AT_ONCE = 50
+"""Subscriptions parsed before others have their turn: some 5 ms."""
 _RETRY_AFTER = 10.0
 """Seconds after which subscriptions whose @context could not be had are tried again."""
 
@@ -68,6 +71,7 @@ class Board(Generic[P, I]):
         self._stamp = -1
         self._own_changes = 0
         self._unread: set[str] = set()
+        self._noted: tuple[set[str], set[str]] = (set(), set())
         self._removed: set[str] = set()
         self._retry_at = 0.0
 
@@ -102,17 +106,27 @@ class Board(Generic[P, I]):
                 break
             # What was read may be older than what this process stored meanwhile.
         self._stamp = changes.stamp
+        self._noted[1].update(by_id or ())
         self._removed.clear()
         gone = {each.id for each in self.index if each.id not in fetched} if by_id is None else set()
         return self._apply(read, gone)
 
-    async def retry_unread(self) -> set[str]:
-        """Try again those whose @context was not available, if it is time."""
-        if not self._unread or time.monotonic() < self._retry_at:
-            return set()
+    async def look_again(self) -> set[str]:
+        """Read once more what was noted a while ago, and what could not be read, if it is time; the ids that differed.
+
+        A writer notes what it is going to write, and may have been slow, or died after it.
+        """
+        settled, recent = self._noted
+        wanted = set(settled)
+        if self._unread and time.monotonic() >= self._retry_at:
+            wanted |= self._unread
         own_changes = self._own_changes
-        read = await self._read({each: await self._store.get(self._tenant, each) for each in list(self._unread)})
-        return self._apply(read, set()) if own_changes == self._own_changes else set()
+        read = await self._read({each: await self._store.get(self._tenant, each) for each in wanted}) if wanted else {}
+        if own_changes != self._own_changes:
+            return set()
+        self._noted = (recent, settled)
+        settled.clear()
+        return self._apply(read, set())
 
     def _apply(self, read: dict[str, P | None], gone: set[str]) -> set[str]:
         differed = set()
@@ -147,6 +161,8 @@ class Board(Generic[P, I]):
             elif known is not None and known.modified_at == stored["modifiedAt"]:
                 read[subscription_id] = known
             else:
+                if not len(read) % _PARSED_AT_ONCE:
+                    await asyncio.sleep(0)
                 try:
                     read[subscription_id] = await self._load(stored)
                 except NgsiLdError as error:

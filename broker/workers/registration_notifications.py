@@ -214,7 +214,7 @@ class RegistrationNotifications:
 
     async def _refresh(self, tenant: str) -> None:
         board = self._board(tenant)
-        differed: Iterable[str] = await board.refresh() | await board.retry_unread()
+        differed: Iterable[str] = await board.refresh() | await board.look_again()
         for subscription_id in differed:
             if board.index.get(subscription_id) is None:
                 self._drop(tenant, subscription_id)

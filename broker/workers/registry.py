@@ -117,7 +117,7 @@ class Registrations:
             try:
                 for tenant in await self._tenants.all():
                     await self.refresh(tenant)
-                    await self._board(tenant).retry_unread()
+                    await self._board(tenant).look_again()
                     self._note(tenant)
                     await self._remove_expired(tenant)
             except NgsiLdError as error:

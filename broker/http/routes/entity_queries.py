@@ -7,7 +7,8 @@ from broker.core.model.errors import ResourceNotFound
 from broker.core.ql.ast import EntitySelector, PageRequest
 from broker.http import params
 from broker.http.display import read_display
-from broker.http.message import Request, Response
+from broker.http.distribution import inquiry_for, query_distributed, retrieve_distributed, sources_of
+from broker.http.message import Header, Request, Response
 from broker.http.negotiate import SPATIAL, answer_type, context_of, read_object
 from broker.http.paging import paging_of
 from broker.http.parameters import (
@@ -43,7 +44,13 @@ async def retrieve(ports: Ports, request: Request) -> Response:
     context = await context_of(ports, request)
     parameters = request.parameters
     display = read_display(parameters, context, media_type)
-    entity = await retrieve_entity(ports, request.tenant, entity_id)
+    index = sources_of(ports, request)
+    extra = None
+    if index is None:
+        entity = await retrieve_entity(ports, request.tenant, entity_id)
+    else:
+        inquiry = await inquiry_for(ports, request, index, context)
+        entity, extra = await retrieve_distributed(inquiry, entity_id, display)
     if parameters:
         types = read_types(parameters, context)
         if types is not None and not any(set(each) <= set(entity.types) for each in types.alternatives):
@@ -52,7 +59,7 @@ async def retrieve(ports: Ports, request: Request) -> Response:
         if attrs and not any(name in entity.attributes for name in attrs):
             raise ResourceNotFound(f"The entity {entity_id} has none of the attributes asked for.")
     document = await display.one(ports, request.tenant, entity, context)
-    return with_context(request, context, document, media_type)
+    return with_context(request, context, document, media_type, extra)
 
 
 async def query(ports: Ports, request: Request) -> Response:
@@ -84,15 +91,16 @@ async def _answer(
     display = read_display(parameters, context, media_type)
     selection = read_selection(parameters, context, selectors)
     check_links(selection.query, display.linking.level)
-    page = await query_entities(
-        ports,
-        request.tenant,
-        selection.query,
-        PageRequest(paging.limit, paging.offset, paging.count, selection.order),
-        local=selection.local,
-    )
+    wanted = PageRequest(paging.limit, paging.offset, paging.count, selection.order)
+    index = None if selection.local else sources_of(ports, request)
+    told: list[Header] = []
+    if index is None:
+        page = await query_entities(ports, request.tenant, selection.query, wanted, local=selection.local)
+    else:
+        inquiry = await inquiry_for(ports, request, index, context)
+        page, told = await query_distributed(inquiry, selection, wanted, parameters, display)
     document = await display.many(ports, request.tenant, page.entities, context)
-    extra = paging.headers(request, ROOT + path, media_type, page.more, page.total)
+    extra = paging.headers(request, ROOT + path, media_type, page.more, page.total) + told
     link = None
     if context.link is None and names_context_outside(request, media_type):
         link = request.public_url + PATH + await host_implicitly(ports, context.reference)

@@ -1,0 +1,1 @@
+"""Ways to context sources (clause 4.3.6)."""

@@ -1,0 +1,77 @@
+"""Requests that other brokers and sources may have a part in (clauses 5.5.13, 6.3.17 to 6.3.19)."""
+
+from collections.abc import Iterable, Mapping
+
+from broker.core.federate.index import RegistrationIndex
+from broker.core.jsonld.context import ActiveContext
+from broker.core.model.draft import no_such_entity
+from broker.core.model.entity import Entity
+from broker.core.ql.ast import PageRequest
+from broker.http import params
+from broker.http.display import Display
+from broker.http.message import Header, HeaderName, Request
+from broker.http.problems import Refusal
+from broker.http.selection import Selection
+from broker.operations.distributed import reads
+from broker.operations.distributed.asking import Inquiry, SourceWarning
+from broker.operations.federation import Origin
+from broker.operations.ports import EntityPage, Ports
+from broker.operations.query import refuse_too_wide
+from broker.operations.tenancy import require_tenant
+
+WARNING = HeaderName(b"NGSILD-Warning")
+_MEMBERS = frozenset(("id", "type", "scope"))
+
+
+def sources_of(ports: Ports, request: Request) -> RegistrationIndex | None:
+    """The registrations to look at for a request; None where there is none, or it asks this broker alone."""
+    federation = ports.federation
+    if federation is None:
+        return None
+    index = federation.registry.of(request.tenant)
+    if index is None or (request.query_string and params.flag(request.parameters, "local")):
+        return None
+    return index
+
+
+async def inquiry_for(ports: Ports, request: Request, index: RegistrationIndex, context: ActiveContext) -> Inquiry:
+    """What is needed to ask sources on behalf of a request."""
+    if ports.federation is None:
+        raise RuntimeError("registrations without a federation")
+    await require_tenant(ports, request.tenant)
+    nameable = context if context.link is not None else await ports.loader.load(None)
+    origin = Origin(request.header(b"via"), request.headers, nameable)
+    return Inquiry(ports, ports.federation, request.tenant, index, origin, context)
+
+
+def warnings(found: Iterable[SourceWarning]) -> list[Header]:
+    """The headers that tell of sources that did not answer as they should (clause 6.3.17)."""
+    return [(WARNING, each.text.encode("latin-1", "replace")) for each in found]
+
+
+async def retrieve_distributed(inquiry: Inquiry, entity_id: str, display: Display) -> tuple[Entity, list[Header]]:
+    """5.7.1 with sources. Raises a 404 that tells what was wrong with sources where the entity is nowhere."""
+    representation = display.representation
+    datasets = sorted(representation.dataset_ids or ())
+    entity, found = await reads.retrieve(inquiry, entity_id, None, _shown(representation.pick), datasets)
+    told = warnings(found)
+    if entity is None:
+        raise Refusal(404, no_such_entity(entity_id), tuple(told))
+    return entity, told
+
+
+async def query_distributed(
+    inquiry: Inquiry, selection: Selection, page: PageRequest, parameters: Mapping[str, str], display: Display
+) -> tuple[EntityPage, list[Header]]:
+    """5.7.2 with sources."""
+    refuse_too_wide(selection.query, local=False)
+    splits = inquiry.federation.splits_entities
+    if "splitEntities" in parameters:
+        splits = params.flag(parameters, "splitEntities")
+    shown = _shown(display.representation.pick)
+    found, told = await reads.query(inquiry, selection.query, page, shown, parameters, splits=splits)
+    return found, warnings(told)
+
+
+def _shown(pick: frozenset[str] | None) -> frozenset[str]:
+    return frozenset() if pick is None else pick - _MEMBERS

@@ -1,0 +1,199 @@
+"""Putting questions to sources, and reading their answers as entities (clauses 4.3.6, 6.3.17)."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from broker.core.federate.index import RegistrationIndex
+from broker.core.federate.loop import read_via
+from broker.core.federate.plan import Asking, Journey, admitted
+from broker.core.federate.received import received_entity
+from broker.core.federate.registration import Registration
+from broker.core.jsonld.context import ActiveContext
+from broker.core.model.entity import Entity
+from broker.core.model.errors import NgsiLdError
+from broker.core.ql.types import TypeSelection
+from broker.operations.federation import Answer, Failure, Federation, Forward, Origin
+from broker.operations.ports import Ports
+
+MAX_QUESTIONS = 100
+"""Sources asked for one request; more registrations than that are asked in the order of their creation, up to here."""
+PAGE = 1_000
+"""Entities asked for at a time: the most that brokers commonly give."""
+
+_SAFE = ":@!$&'()*+,;=~-._"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceWarning:
+    """What a client is told of a source that did not answer as it should (Table 6.3.17-1)."""
+
+    code: int
+    registration_id: str
+
+    @property
+    def text(self) -> str:
+        """The value of the header."""
+        return f'{self.code} {self.registration_id} "{_TEXTS[self.code]}"'
+
+
+@dataclass(slots=True)
+class Heard:
+    """What one source said to one question: its entities in order, and what was wrong."""
+
+    question: Asking
+    entities: list[Entity] = field(default_factory=list)
+    is_complete: bool = True
+    warning: SourceWarning | None = None
+
+
+_TEXTS = {
+    110: "Response is Stale",
+    111: "Revalidation Failed",
+    199: "Miscellaneous Warning",
+    299: "Miscellaneous Persistent Warning",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """All that is needed to ask sources on behalf of one request. `client` is the @context that the client speaks."""
+
+    ports: Ports
+    federation: Federation
+    tenant: str
+    index: RegistrationIndex
+    origin: Origin
+    client: ActiveContext
+
+    @property
+    def journey(self) -> Journey:
+        """How the request came here."""
+        return Journey(read_via(self.origin.via), self.federation.alias_of(self.tenant), self.ports.clock.now())
+
+    def context_for(self, registration: Registration) -> ActiveContext:
+        """The @context in which the source is spoken to."""
+        return registration.context or self.origin.context
+
+    async def send(self, registration: Registration, forward: Forward) -> Answer:
+        """Send one request, and count it."""
+        registry = self.federation.registry
+        registry.sent(self.tenant, registration.id)
+        answer = await self.federation.forwarder.send(
+            registration, forward, self.origin, self.federation.alias_of(self.tenant)
+        )
+        well = answer.is_success or (forward.method == "GET" and answer.status == 404 and answer.failure is None)
+        registry.answered(self.tenant, registration.id, well=well)
+        return answer
+
+    async def ask_all(
+        self, questions: Sequence[Asking], parameters: "Parameters", entity_id: str | None = None, need: int = PAGE
+    ) -> list[Heard]:
+        """Put all questions at once: for one entity by its id, or for up to `need` entities by query."""
+        asked = [self.ask(each, parameters, entity_id, need) for each in questions[:MAX_QUESTIONS]]
+        return list(await asyncio.gather(*asked))
+
+    async def ask(self, question: Asking, parameters: "Parameters", entity_id: str | None, need: int) -> Heard:
+        """Put one question, page by page."""
+        heard = Heard(question)
+        if question.is_loop:
+            heard.warning = SourceWarning(199, question.registration.id)
+            return heard
+        registration, context = question.registration, self.context_for(question.registration)
+        given = parameters.of(question, context)
+        if entity_id is not None:
+            path = f"/entities/{quote(entity_id, safe=_SAFE)}"
+            await self._hear(heard, await self.send(registration, Forward("GET", path, given, context)), context)
+            return heard
+        received = 0
+        while received < need and heard.warning is None:
+            limit = min(PAGE, need - received)
+            page = (("limit", str(limit)), *((("offset", str(received)),) if received else ()))
+            answer = await self.send(registration, Forward("GET", "/entities", (*given, *page), context))
+            count = await self._hear(heard, answer, context)
+            received += count
+            if count < limit:
+                return heard
+        heard.is_complete = False
+        return heard
+
+    async def _hear(self, heard: Heard, answer: Answer, context: ActiveContext) -> int:
+        """Take in what an answer holds; how many entities it had, including those the registration does not cover."""
+        registration = heard.question.registration
+        if not answer.is_success:
+            heard.warning = _warning(registration, answer)
+            return 0
+        documents = answer.body if isinstance(answer.body, list) else [answer.body]
+        try:
+            entities = [await self._entity(each, answer, context) for each in documents]
+        except NgsiLdError:
+            heard.warning = SourceWarning(111, registration.id)
+            return 0
+        heard.entities += [each for entity in entities if (each := admitted(registration, entity)) is not None]
+        return len(entities)
+
+    async def _entity(self, document: Any, answer: Answer, context: ActiveContext) -> Entity:
+        if isinstance(document, dict) and "@context" in document:
+            own = document["@context"]
+            document = {name: value for name, value in document.items() if name != "@context"}
+            context = context if own == context.reference else await self.ports.loader.load(own)
+        elif answer.link is not None and answer.link != context.link:
+            context = await self.ports.loader.load(answer.link)
+        return received_entity(document, context)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The parameters of a question: those that every source gets, and what its registration narrows.
+
+    `filters` are those whose attributes a source has to cover in order to decide them: name and value, and attributes.
+    """
+
+    common: tuple[tuple[str, str], ...] = ()
+    filters: tuple[tuple[tuple[tuple[str, str], ...], frozenset[str]], ...] = ()
+    written_with: ActiveContext | None = None
+
+    def of(self, question: Asking, context: ActiveContext) -> tuple[tuple[str, str], ...]:
+        """For one question, with names as `context` has them."""
+        selector = question.selector
+        found: list[tuple[str, str]] = []
+        if selector.types is not None:
+            found.append(("type", written_types(selector.types, context)))
+        if selector.ids:
+            found.append(("id", ",".join(selector.ids)))
+        elif selector.id_pattern is not None:
+            found.append(("idPattern", selector.id_pattern))
+        if question.attributes is not None:
+            found.append(("attrs", ",".join(sorted(map(context.compact_iri, question.attributes)))))
+        for given, attributes in self.filters:
+            if self.applies(question, attributes, context):
+                found += given
+        return (*found, *self.common)
+
+    def applies(self, question: Asking, attributes: Iterable[str], context: ActiveContext) -> bool:
+        """Whether the source can decide a filter on these attributes, which is written in the client's terms."""
+        if self.written_with is not None and context is not self.written_with:
+            return False
+        covered = {name for each in question.registration.information for name in each.attributes or ()}
+        whole = any(each.attributes is None for each in question.registration.information)
+        return whole or covered.issuperset(attributes)
+
+
+def written_types(types: TypeSelection, context: ActiveContext) -> str:
+    """A type selection as text (clause 4.17)."""
+    written = []
+    for alternative in types.alternatives:
+        names = [context.compact_iri(name) for name in alternative]
+        written.append(names[0] if len(names) == 1 else f"({';'.join(names)})")
+    return ",".join(written)
+
+
+def _warning(registration: Registration, answer: Answer) -> SourceWarning | None:
+    """Nothing found is no abnormal behaviour (clause 6.3.17)."""
+    if answer.failure is Failure.INVALID:
+        return SourceWarning(111, registration.id)
+    if answer.failure is not None:
+        return SourceWarning(199, registration.id)
+    return None if answer.status == 404 else SourceWarning(299, registration.id)

@@ -1,0 +1,166 @@
+"""Retrieving and querying entities that are here and elsewhere (clauses 5.7.1, 5.7.2, 4.3.6.7, 4.5.5)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from broker.core.federate.match import Wanted, attributes_of, wanted_by
+from broker.core.federate.merge import LOCAL, merge_versions
+from broker.core.federate.plan import Asking, is_auxiliary, plan_questions
+from broker.core.model.entity import Entity
+from broker.core.model.errors import BadRequestData, TooManyResults
+from broker.core.ql.ast import EntityQuery, EntitySelector, PageRequest
+from broker.core.ql.evaluate import compile_query
+from broker.core.ql.types import TypeSelection
+from broker.operations.distributed.asking import Heard, Inquiry, Parameters, SourceWarning
+from broker.operations.ports import EntityPage
+
+MAX_CANDIDATES = 5_000
+"""Entities looked at for one query, of each source: five requests of a thousand, some megabytes."""
+
+_SYSTEM_ATTRIBUTES = ("options", "sysAttrs")
+"""What tells which of two versions is newer (clause 4.5.5.3)."""
+
+
+@dataclass(slots=True)
+class Merged:
+    """Entities out of all versions found, by id in the order in which they were met, and what sources did wrong."""
+
+    entities: dict[str, Entity] = field(default_factory=dict)
+    warnings: list[SourceWarning] = field(default_factory=list)
+
+
+async def retrieve(
+    inquiry: Inquiry, entity_id: str, types: TypeSelection | None, names: frozenset[str], datasets: Sequence[str]
+) -> tuple[Entity | None, list[SourceWarning]]:
+    """Clause 5.7.1: the entity out of all its parts, with the attributes `names` at least (none: all), or None."""
+    wanted = Wanted(
+        selectors=(EntitySelector((entity_id,), None, types),), attributes=names, dataset_ids=frozenset(datasets)
+    )
+    questions = _questions(inquiry, wanted, names, "retrieveEntity")
+    local = await inquiry.ports.entities.get(inquiry.tenant, entity_id)
+    parameters = Parameters((_SYSTEM_ATTRIBUTES,))
+    heard = await inquiry.ask_all(_without_ids(questions), parameters, entity_id) if questions else []
+    merged = _merge(inquiry, [local] if local is not None else [], heard)
+    return merged.entities.get(entity_id), merged.warnings
+
+
+async def query(
+    inquiry: Inquiry,
+    query: EntityQuery,
+    page: PageRequest,
+    names: frozenset[str],
+    given: Mapping[str, str],
+    *,
+    splits: bool,
+) -> tuple[EntityPage, list[SourceWarning]]:
+    """Clause 5.7.2: a page of entities from here and from sources. `given` are the parameters as the client wrote them.
+
+    With `splits` entities may be spread over sources: all that may match are put together before the filters decide.
+    Otherwise each source decides for itself, as long as it has what the filters ask about.
+
+    Raises:
+        BadRequestData: an order is asked for of entities that are elsewhere.
+        TooManyResults: more candidates than can be put together.
+    """
+    filtering = _filtering(query)
+    wanted = wanted_by(EntityQuery(selectors=query.selectors) if splits else query, attributes=names)
+    wanted = replace(wanted, dataset_ids=frozenset(query.dataset_ids), geo=query.geo, scope=query.scope)
+    projected = names | filtering if names else names
+    questions = _questions(inquiry, wanted, projected, "queryEntity")
+    if page.order and questions:
+        raise BadRequestData("orderBy needs local=true, since sources have entities that the query asks for.")
+    parameters = _parameters(inquiry, query, given, splits=splits)
+    decided = not splits and all(_decides(each, parameters, inquiry) for each in questions)
+    everything = page.count or not decided
+    need = MAX_CANDIDATES if everything else page.offset + page.limit + 1
+    if need > MAX_CANDIDATES:
+        raise TooManyResults(f"Of distributed entities at most {MAX_CANDIDATES} can be listed; narrow the query.")
+    here = EntityQuery(selectors=query.selectors, dataset_ids=query.dataset_ids) if splits else query
+    local = await inquiry.ports.entities.find(inquiry.tenant, here, PageRequest(need, 0, False, page.order))
+    heard = await inquiry.ask_all(questions, parameters, None, need)
+    if everything and (local.more or not all(each.is_complete for each in heard)):
+        raise TooManyResults(
+            f"More than {MAX_CANDIDATES} distributed entities may match; narrow the query by type, id or idPattern."
+        )
+    held = await _complete_here(inquiry, local.entities, heard)
+    merged = _merge(inquiry, held, heard)
+    selected = _selected(merged, query if not decided else EntityQuery(selectors=query.selectors))
+    shown = selected[page.offset : page.offset + page.limit]
+    total = len(selected) if page.count else None
+    return EntityPage(shown, total, len(selected) > page.offset + page.limit), merged.warnings
+
+
+def _questions(inquiry: Inquiry, wanted: Wanted, projected: frozenset[str], operation: str) -> list[Asking]:
+    candidates = sorted(inquiry.index.candidates(wanted.selectors), key=lambda each: (each.created_at, each.id))
+    return plan_questions(candidates, wanted, projected, operation, inquiry.journey)
+
+
+def _without_ids(questions: list[Asking]) -> list[Asking]:
+    """For a request whose path names the entity: each source once for the same types and attributes."""
+    found: dict[tuple[str, TypeSelection | None, frozenset[str] | None], Asking] = {}
+    for each in questions:
+        selector = EntitySelector((), None, each.selector.types)
+        found.setdefault((each.registration.id, selector.types, each.attributes), replace(each, selector=selector))
+    return list(found.values())
+
+
+def _filtering(query: EntityQuery) -> frozenset[str]:
+    names = frozenset() if query.q is None else attributes_of(query.q)
+    return names if query.geo is None else names | {query.geo.geoproperty}
+
+
+def _parameters(inquiry: Inquiry, query: EntityQuery, given: Mapping[str, str], *, splits: bool) -> Parameters:
+    common: tuple[tuple[str, str], ...] = (_SYSTEM_ATTRIBUTES,)
+    if splits:
+        return Parameters(common)
+    filters = []
+    if query.q is not None:
+        texts = tuple((name, given[name]) for name in ("q", "expandValues", "jsonKeys") if name in given)
+        filters.append((texts, attributes_of(query.q)))
+    if query.geo is not None:
+        names = ("georel", "geometry", "coordinates", "geoproperty")
+        texts = tuple((name, given[name]) for name in names if name in given)
+        filters.append((texts, frozenset((query.geo.geoproperty,))))
+    common = (*common, *((name, given[name]) for name in ("scopeQ", "datasetId") if name in given))
+    return Parameters(common, tuple(filters), inquiry.client)
+
+
+def _decides(question: Asking, parameters: Parameters, inquiry: Inquiry) -> bool:
+    context = inquiry.context_for(question.registration)
+    return all(parameters.applies(question, names, context) for _, names in parameters.filters)
+
+
+async def _complete_here(inquiry: Inquiry, local: list[Entity], heard: list[Heard]) -> list[Entity]:
+    """This broker's versions of all entities found, also of those that only a source found to match."""
+    known = {each.id for each in local}
+    missing = {entity.id for each in heard for entity in each.entities} - known
+    if not missing:
+        return local
+    return [*local, *(await inquiry.ports.entities.get_many(inquiry.tenant, sorted(missing))).values()]
+
+
+def _merge(inquiry: Inquiry, local: list[Entity], heard: list[Heard]) -> Merged:
+    """Put the versions of each entity together: those found here come first, then in the order of the questions."""
+    versions: dict[str, dict[str, Entity]] = {each.id: {LOCAL: each} for each in local}
+    supplements: dict[str, dict[str, Entity]] = {}
+    merged = Merged()
+    for number, each in enumerate(heard):
+        if each.warning is not None and each.warning not in merged.warnings:
+            merged.warnings.append(each.warning)
+        registration = each.question.registration
+        auxiliary = is_auxiliary(registration)
+        for entity in each.entities:
+            versions.setdefault(entity.id, {})
+            place = supplements.setdefault(entity.id, {}) if auxiliary else versions[entity.id]
+            place[f"{registration.id} {number}"] = entity
+    now = inquiry.ports.clock.now()
+    for entity_id, found in versions.items():
+        whole = merge_versions(found, supplements.get(entity_id, {}), now)
+        if whole is not None:
+            merged.entities[entity_id] = whole
+    return merged
+
+
+def _selected(merged: Merged, query: EntityQuery) -> list[Entity]:
+    satisfied = compile_query(query)
+    return [each for each in merged.entities.values() if satisfied(each)]
