@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.names import is_iri
-from broker.core.model.errors import BadRequestData, LdContextNotAvailable, ResourceNotFound
+from broker.core.model.errors import BadRequestData, LdContextNotAvailable, ResourceNotFound, Unavailable
 from broker.core.model.instant import Instant
 from broker.core.model.subscription import Stored, render_subscription
 from broker.core.subscribe.parse import parse_subscription
@@ -17,6 +17,9 @@ from broker.core.subscribe.subscription import Subscription
 from broker.operations.contexts import PATH, host_implicitly
 from broker.operations.ports import ContextLoader, Ports
 from broker.operations.tenancy import require_tenant
+
+_ATTEMPTS = 50
+"""Times that an update is computed anew because of others at the same subscription."""
 
 
 async def create_subscription(
@@ -59,13 +62,17 @@ async def update_subscription(
 ) -> None:
     """Clause 5.8.2: first-level members of the fragment replace those of the subscription.
 
-    Raises BadRequestData, ResourceNotFound, LdContextNotAvailable.
+    Raises BadRequestData, ResourceNotFound, LdContextNotAvailable, Unavailable.
     """
-    stored = await _stored(ports, tenant, subscription_id)
-    changed = patched(stored, fragment, context.reference, ports.clock.now())
-    subscription = await load_subscription(ports.loader, changed, {_key(context.reference): context})
-    await ports.subscriptions.replace(tenant, changed)
-    ports.notifier.subscribed(tenant, subscription)
+    for _ in range(_ATTEMPTS):
+        stored = await _stored(ports, tenant, subscription_id)
+        changed = patched(stored, fragment, context.reference, ports.clock.now())
+        subscription = await load_subscription(ports.loader, changed, {_key(context.reference): context})
+        # Somebody else may have changed it since it was read: then this change is made to what they left.
+        if await ports.subscriptions.replace(tenant, changed, stored["modifiedAt"]):
+            ports.notifier.subscribed(tenant, subscription)
+            return
+    raise Unavailable(f"Too many requests change {subscription_id} at once; try again.")
 
 
 async def retrieve_subscription(

@@ -97,7 +97,7 @@ class Notifications:
         """Load the subscriptions of these tenants, and deliver what former processes left undelivered."""
         for tenant in tenants:
             # Without its subscriptions, a change would concern nobody and be told to nobody.
-            while not await self._refreshed(tenant):
+            while not await self._refreshed(tenant):  # noqa: ASYNC110 (the database tells nobody when it is back)
                 await asyncio.sleep(_ABSENT)
         self._upkeep = asyncio.create_task(self._keep_up())
         await self.adopt()
@@ -246,7 +246,7 @@ class Notifications:
             for tenant, board in list(self._boards.items()):
                 await self._refreshed(tenant)
                 try:
-                    self._changed(tenant, await board.retry_unread())
+                    self._changed(tenant, await board.look_again())
                 except NgsiLdError as error:
                     _log.warning("subscriptions can't be read", tenant=tenant, reason=error.detail)
 

@@ -6,6 +6,7 @@ from functools import partial
 from broker.adapters.memory.stores import MemorySubscriptions
 from broker.core.model.errors import LdContextNotAvailable
 from broker.core.subscribe.index import SubscriptionIndex
+from broker.operations.notify import SubscriptionChanges
 from broker.operations.subscriptions import delete_subscription, load_subscription, update_subscription
 from broker.workers import board as boards
 from broker.workers.board import Board
@@ -74,9 +75,33 @@ async def test_a_subscription_whose_context_is_away_is_read_once_it_is_back(make
     loader = Away()
     board = Board("", broker.store, SubscriptionIndex(), partial(load_subscription, loader))
     assert await board.refresh() == set()
-    assert await board.retry_unread() == set()
+    assert await board.look_again() == set()
     assert len(board.index) == 0
     loader.is_away = False
-    assert await board.retry_unread() == {ID}
+    assert await board.look_again() == {ID}
     assert board.index.get(ID) is not None
-    assert await board.retry_unread() == set()
+    assert await board.look_again() == set()
+
+
+class DyingStore(MemorySubscriptions):
+    """A writer that says what it is going to store, and dies after it has stored it: nobody hears of it again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[str] = []
+
+    async def changes(self, tenant, since):
+        noted, self.noted = self.noted, []
+        return SubscriptionChanges(since + len(noted), {each: await self.get(tenant, each) for each in noted})
+
+
+async def test_what_a_writer_stored_before_it_died_is_found_by_the_others(make_broker):
+    writer = make_broker(DyingStore())
+    store = writer.store
+    board = Board("", store, SubscriptionIndex(), partial(load_subscription, KnownContexts()))
+    store.noted.append(ID)
+    assert await board.refresh() == set()
+    await writer.subscribe()
+    assert await board.refresh() == set()
+    assert await board.look_again() | await board.look_again() == {ID}
+    assert board.index.get(ID) is not None

@@ -1,5 +1,6 @@
 """Operations on subscriptions (clauses 5.8.1 to 5.8.5) on both stores."""
 
+import asyncio
 import re
 
 import pytest
@@ -224,3 +225,13 @@ async def test_subscriptions_outlive_the_process(make_broker, store):
     for tenant in ("", "one"):
         assert all(second.notifications.find(tenant, f"urn:s:{tenant}{number}") for number in range(3))
     assert second.notifications.find("one", "urn:s:0") is None
+
+
+async def test_5_8_2_of_simultaneous_updates_none_is_lost(broker):
+    await broker.subscribe()
+    names = ["description", "subscriptionName", "lang", "csf"]
+    fragments = [{name: "fr"} for name in names] + [{"throttling": 3}, {"q": "level>1"}]
+    await asyncio.gather(*(update_subscription(broker.ports, "", ID, each, CONTEXT) for each in fragments))
+    stored = await broker.store.get("", ID)
+    assert stored["document"].keys() >= {*names, "throttling", "q"}
+    assert broker.notifications.find("", ID).modified_at == stored["modifiedAt"]

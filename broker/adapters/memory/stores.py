@@ -43,10 +43,13 @@ class MemorySubscriptions:
             raise AlreadyExists(f"Subscription {subscription['id']} exists already. Update it, or choose another id.")
         self._keep(tenant, subscription)
 
-    async def replace(self, tenant: str, subscription: Mapping[str, Any]) -> None:
-        """Store a new state; ResourceNotFound if it is gone."""
+    async def replace(self, tenant: str, subscription: Mapping[str, Any], since: Instant | None = None) -> bool:
+        """Store a new state, if its `modifiedAt` is still `since`; ResourceNotFound if it is gone."""
         self._require(tenant, subscription["id"])
+        if since is not None and self._of(tenant)[subscription["id"]]["modifiedAt"] != since:
+            return False
         self._keep(tenant, subscription)
+        return True
 
     async def delete(self, tenant: str, subscription_id: str) -> None:
         """Remove; ResourceNotFound if it is not there."""

@@ -4,8 +4,9 @@
 kept as JSON text, since its names may hold what MongoDB reads as paths or operators.
 
 The document `subscriptions` (the collection's name) of collection `meta` holds `stamp`, which grows with each create,
-replace and delete, and `recent`, the ids of the last ones in that order. It is written after the subscription: who sees
-a new stamp finds the new state as well.
+replace and delete, and `recent`, the ids of the last ones in that order. It is written before the subscription and
+again after it. Who sees the second stamp finds the new state; should the writer die in between, the first one has told
+the others where to look once more (`broker.workers.board`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -53,6 +54,7 @@ class MongoSubscriptions:
         """Store a new one; AlreadyExists if its id is taken."""
         try:
             await self._ensure_index(tenant)
+            await self._note(tenant, subscription["id"])
             await self._collection(tenant).insert_one({"_id": subscription["id"], **_to_document(subscription)})
             await self._note(tenant, subscription["id"])
         except DuplicateKeyError:
@@ -62,21 +64,31 @@ class MongoSubscriptions:
         except PyMongoError as error:
             raise translate(error) from error
 
-    async def replace(self, tenant: str, subscription: Mapping[str, Any]) -> None:
-        """Store a new state, leaving what is counted; ResourceNotFound if it is gone."""
+    async def replace(self, tenant: str, subscription: Mapping[str, Any], since: Instant | None = None) -> bool:
+        """Store a new state, leaving what is counted; ResourceNotFound if it is gone.
+
+        With `since` only if that is still its `modifiedAt`: whether it was.
+        """
         subscription_id = subscription["id"]
+        expected: _Document = {"_id": subscription_id}
+        if since is not None:
+            expected["modifiedAt"] = since
         try:
-            changed = {"$set": _to_document(subscription)}
-            result = await self._collection(tenant).update_one({"_id": subscription_id}, changed)
+            await self._note(tenant, subscription_id)
+            result = await self._collection(tenant).update_one(expected, {"$set": _to_document(subscription)})
             if not result.matched_count:
-                raise self._gone(subscription_id)
+                if await self.get(tenant, subscription_id) is None:
+                    raise self._gone(subscription_id)
+                return False
             await self._note(tenant, subscription_id)
         except PyMongoError as error:
             raise translate(error) from error
+        return True
 
     async def delete(self, tenant: str, subscription_id: str) -> None:
         """Remove; ResourceNotFound if it is not there."""
         try:
+            await self._note(tenant, subscription_id)
             result = await self._collection(tenant).delete_one({"_id": subscription_id})
             if not result.deleted_count:
                 raise self._gone(subscription_id)

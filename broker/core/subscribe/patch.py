@@ -50,4 +50,5 @@ def patched(stored: Stored, fragment: Mapping[str, Any], reference: Any, now: In
             contexts[name] = reference
     if changes.get("expiresAt") not in (None, NGSILD_NULL):
         check_expiry(changes, now)
-    return {**stored, "document": document, "contexts": contexts, "modifiedAt": now}
+    # Later than the former state, whosever clock that was: it tells the two apart.
+    return {**stored, "document": document, "contexts": contexts, "modifiedAt": max(now, stored["modifiedAt"] + 1)}
