@@ -59,12 +59,12 @@ def parse_registration(
         check_duration(document["refreshRate"], "refreshRate")
     mode = members.one_of(document, "mode", MODES, INCLUSIVE)
     information = _information(document, context_of("information"))
-    _check_mode(mode, information, document.get("operations"))
+    operations, datasets = members.texts(document, "operations"), members.texts(document, "datasetId")
+    _check_mode(mode, information, operations)
     management = members.mapping(document, "management") or {}
     if "cacheDuration" in management:
         check_duration(management["cacheDuration"], "management.cacheDuration")
     timeout, cooldown = members.positive(management, "timeout"), members.positive(management, "cooldown")
-    operations, datasets = members.texts(document, "operations"), members.texts(document, "datasetId")
     return Registration(
         id=registration_id,
         endpoint=_endpoint(document),
@@ -73,7 +73,7 @@ def parse_registration(
         context_of=context_of,
         described=_described(document, context_of),
         mode=mode,
-        operations=names.DEFAULT if operations is None else names.read_operations(operations),
+        operations=_operations(mode, operations),
         dataset_ids=None if datasets is None else frozenset(map(_dataset, datasets)),
         geometries=_geometries(document),
         scopes=_scopes(document),
@@ -182,16 +182,23 @@ def _entity_info(document: Mapping[str, Any], context: ActiveContext) -> EntityI
     )
 
 
-def _check_mode(mode: str, information: tuple[Information, ...], operations: Any) -> None:
+def _check_mode(mode: str, information: tuple[Information, ...], operations: list[str] | None) -> None:
     """The restrictions of clauses 4.3.6.2, 4.3.6.3 and 5.9.2.4 that concern the registration alone."""
     if mode == EXCLUSIVE:
         for each in information:
             if each.attributes is None or not each.entities or any(info.id is None for info in each.entities):
                 raise BadRequestData("An exclusive registration names the ids of its entities, and their attributes.")
-    if mode == AUXILIARY and (not isinstance(operations, list) or not names.AUXILIARY.issuperset(operations)):
+    if mode == AUXILIARY and operations is not None and not names.AUXILIARY.issuperset(operations):
         raise BadRequestData(
-            f"An auxiliary registration needs 'operations', which are among {', '.join(sorted(names.AUXILIARY))}."
+            f"The 'operations' of an auxiliary registration are among {', '.join(sorted(names.AUXILIARY))}."
         )
+
+
+def _operations(mode: str, given: list[str] | None) -> frozenset[str]:
+    """An auxiliary source that names none offers what one may: a registration of it is always taken (4.3.6.2)."""
+    if given is not None:
+        return names.read_operations(given)
+    return names.GROUPS["retrieveOps"] if mode == AUXILIARY else names.DEFAULT
 
 
 def _geometries(document: Mapping[str, Any]) -> dict[str, Geometry] | None:

@@ -3,7 +3,7 @@
 Nothing planned goes beyond what a registration covers: neither ids, nor types, nor attributes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from broker.core.federate.loop import is_loop
@@ -29,11 +29,15 @@ class Journey:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """One question to one source: entities so selected, and of them these attributes (None: all that there are)."""
+    """One question to one source: entities so selected, and of them these attributes (None: all that there are).
+
+    `operation` is the one to ask with: the first of those preferred that the source supports.
+    """
 
     registration: Registration
     selector: EntitySelector
     attributes: Names | None
+    operation: str
     is_loop: bool = False
 
 
@@ -60,15 +64,21 @@ class Split:
 
 
 def plan_questions(
-    registrations: Iterable[Registration], wanted: Wanted, projected: Names, operation: str, journey: Journey
+    registrations: Iterable[Registration],
+    wanted: Wanted,
+    projected: Names,
+    operations: Sequence[str],
+    journey: Journey,
 ) -> list[Asking]:
     """The questions that a query, or a retrieval by id, makes necessary. `projected`: attributes to ask for; none: all.
 
-    Sources that would lead in circles are among them where they alone hold the data, marked as loops.
+    `operations` are those that answer such a question, the preferred one first. Sources that would lead in circles are
+    among them where they alone hold the data, marked as loops.
     """
     questions: list[Asking] = []
     for registration in registrations:
-        if operation not in registration.operations or registration.is_expired(journey.now):
+        operation = next((each for each in operations if each in registration.operations), None)
+        if operation is None or registration.is_expired(journey.now):
             continue
         looped = is_loop(registration, journey.via, journey.alias)
         if looped and not registration.is_proxied:
@@ -78,7 +88,7 @@ def plan_questions(
             if attributes is not None and not attributes:
                 continue
             for selector in _narrowed(information, wanted):
-                questions.append(Asking(registration, selector, attributes, looped))
+                questions.append(Asking(registration, selector, attributes, operation, looped))
     return questions
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+import orjson
+
 from broker.core.federate.index import RegistrationIndex
 from broker.core.federate.loop import read_via
 from broker.core.federate.plan import Asking, Journey, admitted
@@ -49,6 +51,8 @@ class Heard:
     warning: SourceWarning | None = None
 
 
+_LISTS = ("attrs", "datasetId", "expandValues", "jsonKeys")
+"""Members of a Query that are arrays where parameters separate with commas."""
 _TEXTS = {
     110: "Response is Stale",
     111: "Revalidation Failed",
@@ -88,35 +92,34 @@ class Inquiry:
         registry.answered(self.tenant, registration.id, well=well)
         return answer
 
-    async def ask_all(
-        self, questions: Sequence[Asking], parameters: "Parameters", entity_id: str | None = None, need: int = PAGE
-    ) -> list[Heard]:
-        """Put all questions at once: for one entity by its id, or for up to `need` entities by query."""
-        asked = [self.ask(each, parameters, entity_id, need) for each in questions[:MAX_QUESTIONS]]
+    async def ask_all(self, questions: Sequence[Asking], parameters: "Parameters", need: int) -> list[Heard]:
+        """Put all questions at once, each for up to `need` entities."""
+        asked = [self.ask(each, parameters, need) for each in questions[:MAX_QUESTIONS]]
         return list(await asyncio.gather(*asked))
 
-    async def ask(self, question: Asking, parameters: "Parameters", entity_id: str | None, need: int) -> Heard:
-        """Put one question, page by page."""
+    async def ask(self, question: Asking, parameters: "Parameters", need: int) -> Heard:
+        """Put one question, page by page where it is a query."""
         heard = Heard(question)
         if question.is_loop:
             heard.warning = SourceWarning(199, question.registration.id)
             return heard
         registration, context = question.registration, self.context_for(question.registration)
-        given = parameters.of(question, context)
-        if entity_id is not None:
-            path = f"/entities/{quote(entity_id, safe=_SAFE)}"
-            await self._hear(heard, await self.send(registration, Forward("GET", path, given, context)), context)
+        if question.operation == "retrieveEntity":
+            forward = retrieval(question, parameters.of(question, context), context)
+            await self._hear(heard, await self.send(registration, forward), context)
             return heard
         received = 0
         while received < need and heard.warning is None:
             limit = min(PAGE, need - received)
-            page = (("limit", str(limit)), *((("offset", str(received)),) if received else ()))
-            answer = await self.send(registration, Forward("GET", "/entities", (*given, *page), context))
-            count = await self._hear(heard, answer, context)
+            pairs = (
+                parameters.of(question, context) if need == 1 else parameters.page(question, context, limit, received)
+            )
+            forward = query_by_post(pairs, context) if question.operation == "queryBatch" else _query(pairs, context)
+            count = await self._hear(heard, await self.send(registration, forward), context)
             received += count
             if count < limit:
                 return heard
-        heard.is_complete = False
+        heard.is_complete = need == 1
         return heard
 
     async def _hear(self, heard: Heard, answer: Answer, context: ActiveContext) -> int:
@@ -172,6 +175,11 @@ class Parameters:
                 found += given
         return (*found, *self.common)
 
+    def page(self, question: Asking, context: ActiveContext, limit: int, offset: int) -> tuple[tuple[str, str], ...]:
+        """For one page of the answer to a question."""
+        pairs = (*self.of(question, context), ("limit", str(limit)))
+        return (*pairs, ("offset", str(offset))) if offset else pairs
+
     def applies(self, question: Asking, attributes: Iterable[str], context: ActiveContext) -> bool:
         """Whether the source can decide a filter on these attributes, which is written in the client's terms."""
         if self.written_with is not None and context is not self.written_with:
@@ -179,6 +187,33 @@ class Parameters:
         covered = {name for each in question.registration.information for name in each.attributes or ()}
         whole = any(each.attributes is None for each in question.registration.information)
         return whole or covered.issuperset(attributes)
+
+
+def retrieval(question: Asking, pairs: tuple[tuple[str, str], ...], context: ActiveContext) -> Forward:
+    """A retrieval of the one entity that a question is about."""
+    path = f"/entities/{quote(question.selector.ids[0], safe=_SAFE)}"
+    return Forward("GET", path, tuple(pair for pair in pairs if pair[0] != "id"), context)
+
+
+def query_by_post(pairs: tuple[tuple[str, str], ...], context: ActiveContext) -> Forward:
+    """A query whose parameters stand in its body (clauses 5.2.23, 6.23)."""
+    given = dict(pairs)
+    selector = {name: given[name] for name in ("type", "idPattern") if name in given}
+    ids = given["id"].split(",") if "id" in given else []
+    body: dict[str, Any] = {"type": "Query"}
+    if selector or ids:
+        body["entities"] = [{**selector, "id": each} for each in ids] or [selector]
+    body.update({name: given[name] for name in ("q", "scopeQ") if name in given})
+    body.update({name: given[name].split(",") for name in _LISTS if name in given})
+    if "georel" in given:
+        geo = {name: given[name] for name in ("georel", "geometry", "geoproperty") if name in given}
+        body["geoQ"] = {**geo, "coordinates": orjson.loads(given["coordinates"])}
+    parameters = tuple(pair for pair in pairs if pair[0] in ("limit", "offset", "options"))
+    return Forward("POST", "/entityOperations/query", parameters, context, body)
+
+
+def _query(pairs: tuple[tuple[str, str], ...], context: ActiveContext) -> Forward:
+    return Forward("GET", "/entities", pairs, context)
 
 
 def written_types(types: TypeSelection, context: ActiveContext) -> str:

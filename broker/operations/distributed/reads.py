@@ -36,10 +36,10 @@ async def retrieve(
     wanted = Wanted(
         selectors=(EntitySelector((entity_id,), None, types),), attributes=names, dataset_ids=frozenset(datasets)
     )
-    questions = _questions(inquiry, wanted, names, "retrieveEntity")
+    questions = _questions(inquiry, wanted, names, ("retrieveEntity", "queryEntity", "queryBatch"))
     local = await inquiry.ports.entities.get(inquiry.tenant, entity_id)
     parameters = Parameters((_SYSTEM_ATTRIBUTES,))
-    heard = await inquiry.ask_all(_without_ids(questions), parameters, entity_id) if questions else []
+    heard = await inquiry.ask_all(_of_one(questions), parameters, 1) if questions else []
     merged = _merge(inquiry, [local] if local is not None else [], heard)
     return merged.entities.get(entity_id), merged.warnings
 
@@ -66,7 +66,7 @@ async def query(
     wanted = wanted_by(EntityQuery(selectors=query.selectors) if splits else query, attributes=names)
     wanted = replace(wanted, dataset_ids=frozenset(query.dataset_ids), geo=query.geo, scope=query.scope)
     projected = names | filtering if names else names
-    questions = _questions(inquiry, wanted, projected, "queryEntity")
+    questions = _questions(inquiry, wanted, projected, ("queryEntity", "queryBatch"))
     if page.order and questions:
         raise BadRequestData("orderBy needs local=true, since sources have entities that the query asks for.")
     parameters = _parameters(inquiry, query, given, splits=splits)
@@ -77,7 +77,7 @@ async def query(
         raise TooManyResults(f"Of distributed entities at most {MAX_CANDIDATES} can be listed; narrow the query.")
     here = EntityQuery(selectors=query.selectors, dataset_ids=query.dataset_ids) if splits else query
     local = await inquiry.ports.entities.find(inquiry.tenant, here, PageRequest(need, 0, False, page.order))
-    heard = await inquiry.ask_all(questions, parameters, None, need)
+    heard = await inquiry.ask_all(questions, parameters, need)
     if everything and (local.more or not all(each.is_complete for each in heard)):
         raise TooManyResults(
             f"More than {MAX_CANDIDATES} distributed entities may match; narrow the query by type, id or idPattern."
@@ -90,17 +90,16 @@ async def query(
     return EntityPage(shown, total, len(selected) > page.offset + page.limit), merged.warnings
 
 
-def _questions(inquiry: Inquiry, wanted: Wanted, projected: frozenset[str], operation: str) -> list[Asking]:
+def _questions(inquiry: Inquiry, wanted: Wanted, projected: frozenset[str], operations: Sequence[str]) -> list[Asking]:
     candidates = sorted(inquiry.index.candidates(wanted.selectors), key=lambda each: (each.created_at, each.id))
-    return plan_questions(candidates, wanted, projected, operation, inquiry.journey)
+    return plan_questions(candidates, wanted, projected, operations, inquiry.journey)
 
 
-def _without_ids(questions: list[Asking]) -> list[Asking]:
-    """For a request whose path names the entity: each source once for the same types and attributes."""
+def _of_one(questions: list[Asking]) -> list[Asking]:
+    """Each source once for the same types and attributes."""
     found: dict[tuple[str, TypeSelection | None, frozenset[str] | None], Asking] = {}
     for each in questions:
-        selector = EntitySelector((), None, each.selector.types)
-        found.setdefault((each.registration.id, selector.types, each.attributes), replace(each, selector=selector))
+        found.setdefault((each.registration.id, each.selector.types, each.attributes), each)
     return list(found.values())
 
 
