@@ -244,6 +244,15 @@ COMPONENTS: dict[str, dict[str, Any]] = {
         attributeTypes=_TEXTS,
         typeNames=_TEXTS,
     ),
+    "EntityMap": _object(
+        "Which entities a series of requests is about, and who holds them (clause 5.2.39).",
+        ("type",),
+        id=_URI,
+        type={"const": "EntityMap"},
+        expiresAt=_TIME,
+        entityMap={"type": "object", "additionalProperties": _TEXTS, "readOnly": True},
+        linkedMaps={"type": "object", "additionalProperties": _URI, "readOnly": True},
+    ),
     "LocalContext": _object("A JSON-LD @context (clause 5.13).", ("@context",), **{"@context": _CONTEXT}),
     "ContextEntry": {
         "description": "The URL of an @context, or with details=true what is known of it (clause 5.13.3.5).",

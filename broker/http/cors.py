@@ -10,8 +10,8 @@ _HEADERS = HeaderName(b"Access-Control-Allow-Headers")
 _EXPOSE = HeaderName(b"Access-Control-Expose-Headers")
 _MAX_AGE = HeaderName(b"Access-Control-Max-Age")
 
-_SENT = b"Accept, Content-Type, Link, NGSILD-Tenant, Fiware-Service, Prefer, Via"
-_SHOWN = b"Link, Location, NGSILD-Results-Count, NGSILD-Tenant, Preference-Applied, Retry-After"
+_SENT = b"Accept, Content-Type, Link, NGSILD-Tenant, Fiware-Service, NGSILD-EntityMap, Prefer, Via"
+_SHOWN = b"Link, Location, NGSILD-Results-Count, NGSILD-EntityMap, NGSILD-Tenant, Preference-Applied, Retry-After"
 _DAY = b"86400"
 
 

@@ -17,12 +17,15 @@ _VARIABLES = {
     "instanceId": "The identifier of an instance in a history, a URI.",
     "type": "The entity type's name, short or in full.",
     "subscriptionId": "The subscription's identifier, a URI.",
+    "entityMapId": "The entity map's identifier, a URI.",
+    "registrationId": "The registration's identifier, a URI.",
     "contextId": "The local identifier of an @context, or its URL.",
 }
 _HEADERS = {
     "Location": "The path of what was created.",
     "Content-Range": "The first and the last instant of a part, and how many instances were asked for.",
     "NGSILD-Results-Count": "How many elements there are in all, where count was asked for.",
+    "NGSILD-EntityMap": "The path of the entity map that was made or used.",
     "Link": "The @context of a JSON body, and the neighbouring pages.",
 }
 _REASONS = {

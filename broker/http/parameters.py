@@ -36,7 +36,7 @@ ATTRS = _words("attrs", "Attributes of which an entity has at least one, and whi
 PICK = _words("pick", "The members to show: id, type, scope, attribute names (clause 4.21).")
 OMIT = _words("omit", "The members to leave out (clause 4.21).")
 Q = _words("q", 'Condition on attributes, for example fillingLevel>0.8;status=="open" (clause 4.9).')
-CSF = _words("csf", "Condition on context sources; there is one broker, so it changes nothing (clause 4.9).")
+CSF = _words("csf", "Condition on the registrations of context sources (clause 4.9).")
 GEOREL = _words("georel", "near;maxDistance==metres, within, contains, overlaps, intersects, equals, disjoint.")
 GEOMETRY = _words("geometry", "The type of the reference geometry: Point, Polygon ... (clause 4.10).")
 COORDINATES = _words("coordinates", "The reference geometry's coordinates as GeoJSON: [6.02,49.42].")
@@ -62,8 +62,10 @@ DATASET_ID = _words("datasetId", "The instances to show, by datasetId; @none for
 EXPAND_VALUES = _words("expandValues", "Attributes whose values in q are terms of the @context.")
 JSON_KEYS = _words("jsonKeys", "Attributes whose values in q are plain JSON.")
 LOCAL = _flag("local", "Ask this broker alone (clause 5.5.13).")
-ENTITY_MAP = _flag("entityMap", "Return the location of an entity map; there is one broker, so there is none.")
-ENTITY_MAP_LIFETIME = _words("entityMapLifetime", "How long the entity map should last.")
+ENTITY_MAP = _flag(
+    "entityMap", "Tell the location of the entity map used, in the header NGSILD-EntityMap (clause 5.5.14)."
+)
+ENTITY_MAP_LIFETIME = _words("entityMapLifetime", "How long the entity map should last, as PT10M (ISO 8601).")
 SPLIT_ENTITIES = _flag("splitEntities", "Whether entities may be spread over brokers.")
 DETAILS = _flag("details", "Give details instead of names.")
 KIND = _one_of("kind", "Only @contexts of this kind.", "Cached", "Hosted", "ImplicitlyCreated")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.change import Change
 from broker.core.model.entity import Entity, Instance
+from broker.core.model.entity_map import EntityMap
 from broker.core.model.errors import NgsiLdError
 from broker.core.model.instant import Instant
 from broker.core.ql.ast import EntityQuery, EntitySelector, PageRequest
@@ -129,8 +130,11 @@ class SubscriptionStore(Protocol):
     async def create(self, tenant: str, subscription: Mapping[str, Any]) -> None:
         """Store a new one; AlreadyExists if its id is taken."""
 
-    async def replace(self, tenant: str, subscription: Mapping[str, Any]) -> None:
-        """Store a new state; ResourceNotFound if it is gone."""
+    async def replace(self, tenant: str, subscription: Mapping[str, Any], since: Instant | None = None) -> bool:
+        """Store a new state; ResourceNotFound if it is gone.
+
+        With `since` only if that is still its `modifiedAt`: whether it was.
+        """
 
     async def delete(self, tenant: str, subscription_id: str) -> None:
         """Remove; ResourceNotFound if it is not there."""
@@ -238,6 +242,22 @@ class Outbox(Protocol):
         """Take over entries of processes that are gone, in order of commit."""
 
 
+class EntityMapStore(Protocol):
+    """Entity maps (clause 5.14) until some time after they expire."""
+
+    async def create(self, tenant: str, entity_map: EntityMap) -> None:
+        """Keep a new one; the oldest may have to make room."""
+
+    async def get(self, tenant: str, map_id: str) -> EntityMap | None:
+        """One, or None; it may have expired."""
+
+    async def set_expiry(self, tenant: str, map_id: str, expires_at: Instant) -> bool:
+        """Give it another end; whether it is there."""
+
+    async def delete(self, tenant: str, map_id: str) -> bool:
+        """Remove it; whether it was there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything the operations reach the world through, passed as their first argument.
@@ -255,3 +275,4 @@ class Ports:
     history: TemporalStore | None = None
     temporal_page: int = 1_000
     federation: "Federation | None" = None
+    entity_maps: EntityMapStore | None = None

@@ -12,6 +12,7 @@ from broker.adapters.contexts.fetch import Fetcher
 from broker.adapters.contexts.library import Library
 from broker.adapters.contexts.loader import Loader
 from broker.adapters.memory.entities import MemoryEntities
+from broker.adapters.memory.entity_maps import MemoryEntityMaps
 from broker.adapters.memory.stores import MemoryContexts, MemorySubscriptions, MemoryTenants
 from broker.core.model.change import Change
 from broker.http.gateway import Asgi, build
@@ -150,6 +151,7 @@ def memory_ports() -> Ports:
         loader=Loader(library, DEFAULT_CORE_CONTEXT),
         clock=clock,
         notifier=notifier,
+        entity_maps=MemoryEntityMaps(),
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from broker.adapters.mongo.client import Databases, connect
 from broker.adapters.mongo.entities import MongoEntities
+from broker.adapters.mongo.entity_maps import MongoEntityMaps
 from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.presence import Presence
 from broker.adapters.mongo.tenants import MongoTenants
@@ -34,7 +35,7 @@ async def _world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         write_concern=await databases.write_concern(),
     )
     await tenants.ensure("")
-    yield with_stores(entities, tenants, clock, listener)
+    yield with_stores(entities, tenants, MongoEntityMaps(databases), clock, listener)
     await outbox.close()
     await entities.close()
     await client.close()

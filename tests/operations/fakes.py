@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.adapters.memory.entities import MemoryEntities
+from broker.adapters.memory.entity_maps import MemoryEntityMaps
 from broker.adapters.memory.stores import MemoryContexts, MemorySubscriptions, MemoryTenants
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.change import Change
-from broker.operations.ports import EntityStore, OutboxEntry, Ports, TenantStore
+from broker.operations.ports import EntityMapStore, EntityStore, OutboxEntry, Ports, TenantStore
 
 
 @dataclass
@@ -55,10 +56,12 @@ class World:
 
 def in_memory() -> World:
     clock, listener = SettableClock(), Listener()
-    return with_stores(MemoryEntities(clock, listener), MemoryTenants(), clock, listener)
+    return with_stores(MemoryEntities(clock, listener), MemoryTenants(), MemoryEntityMaps(), clock, listener)
 
 
-def with_stores(entities: EntityStore, tenants: TenantStore, clock: SettableClock, listener: Listener) -> World:
+def with_stores(
+    entities: EntityStore, tenants: TenantStore, entity_maps: EntityMapStore, clock: SettableClock, listener: Listener
+) -> World:
     ports = Ports(
         entities=entities,
         tenants=tenants,
@@ -67,5 +70,6 @@ def with_stores(entities: EntityStore, tenants: TenantStore, clock: SettableCloc
         loader=NoLoader(),
         clock=clock,
         notifier=listener,
+        entity_maps=entity_maps,
     )
     return World(ports, clock, listener)

@@ -3,6 +3,7 @@
 from broker.core.jsonld.expand import expand_entity, expand_fragment
 from broker.core.model.errors import BadRequestData
 from broker.http import params
+from broker.http.entity_maps import named_or_none
 from broker.http.message import Request, Response
 from broker.http.negotiate import context_of, read_object
 from broker.http.parameters import (
@@ -31,6 +32,7 @@ from broker.http.route import Answer, Route
 from broker.http.routes.entity_attributes import entity_id_of, require_type
 from broker.http.selection import read_selection
 from broker.operations import batch, entities
+from broker.operations.entity_maps import within
 from broker.operations.ports import Ports
 from broker.operations.purge import purge_entities
 
@@ -105,7 +107,9 @@ async def purge(ports: Ports, request: Request) -> Response:
     keep = params.expanded(parameters, "keep", context.expand_term) if "keep" in parameters else None
     if drop is not None and keep is not None:
         raise BadRequestData("Give drop or keep, not both.")
-    result = await purge_entities(ports, request.tenant, selection.query, drop=drop, keep=keep, local=selection.local)
+    entity_map = await named_or_none(ports, request)
+    query = selection.query if entity_map is None else within(selection.query, entity_map)
+    result = await purge_entities(ports, request.tenant, query, drop=drop, keep=keep, local=selection.local)
     if not result.errors:
         return no_content()
     errors = [{"entityId": identifier, "error": problem_details(error)} for identifier, error in result.errors]

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 from broker.core.jsonld.context import ActiveContext
+from broker.core.model.entity_map import EntityMap
 from broker.core.model.errors import ResourceNotFound
 from broker.core.ql.ast import EntitySelector, PageRequest
 from broker.http import params
 from broker.http.display import read_display
 from broker.http.distribution import inquiry_for, query_distributed, retrieve_distributed, sources_of
+from broker.http.entity_maps import lifetime_of, map_header, named_or_none, wants_map
 from broker.http.message import Header, Request, Response
 from broker.http.negotiate import SPATIAL, answer_type, context_of, read_object
 from broker.http.paging import paging_of
@@ -31,8 +33,9 @@ from broker.http.parameters import (
 from broker.http.responses import ROOT, names_context_outside, with_context
 from broker.http.route import Answer, Route
 from broker.http.routes.entity_attributes import entity_id_of
-from broker.http.selection import check_links, parameters_of, read_selection, read_types, selectors_of
+from broker.http.selection import Selection, check_links, parameters_of, read_selection, read_types, selectors_of
 from broker.operations.contexts import PATH, host_implicitly
+from broker.operations.entity_maps import keep_map, map_query, within
 from broker.operations.ports import Ports
 from broker.operations.query import query_entities, retrieve_entity
 
@@ -48,6 +51,11 @@ async def retrieve(ports: Ports, request: Request) -> Response:
     extra = None
     if index is None:
         entity = await retrieve_entity(ports, request.tenant, entity_id)
+        if wants_map(request, parameters):
+            entity_map = await named_or_none(ports, request)
+            if entity_map is None:
+                entity_map = await keep_map(ports, request.tenant, [entity_id], lifetime_of(parameters))
+            extra = [map_header(entity_map)]
     else:
         inquiry = await inquiry_for(ports, request, index, context)
         entity, extra = await retrieve_distributed(inquiry, entity_id, display)
@@ -95,7 +103,11 @@ async def _answer(
     index = None if selection.local else sources_of(ports, request)
     told: list[Header] = []
     if index is None:
-        page = await query_entities(ports, request.tenant, selection.query, wanted, local=selection.local)
+        narrowed = selection.query
+        if wants_map(request, parameters):
+            entity_map = await _map_of(ports, request, parameters, selection)
+            narrowed, told = within(narrowed, entity_map), [map_header(entity_map)]
+        page = await query_entities(ports, request.tenant, narrowed, wanted, local=selection.local)
     else:
         inquiry = await inquiry_for(ports, request, index, context)
         page, told = await query_distributed(inquiry, selection, wanted, parameters, display)
@@ -105,6 +117,14 @@ async def _answer(
     if context.link is None and names_context_outside(request, media_type):
         link = request.public_url + PATH + await host_implicitly(ports, context.reference)
     return with_context(request, context, document, media_type, extra, link)
+
+
+async def _map_of(ports: Ports, request: Request, parameters: Mapping[str, str], selection: Selection) -> EntityMap:
+    """The entity map that the request names, or a new one for its query (clause 5.5.14)."""
+    found = await named_or_none(ports, request)
+    if found is not None:
+        return found
+    return await map_query(ports, request.tenant, selection.query, lifetime_of(parameters), local=selection.local)
 
 
 _FOUND = (Answer(200, "A page of the entities found.", "Entity[]", ("Link", "NGSILD-Results-Count"), spatial=True),)

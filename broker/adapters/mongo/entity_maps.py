@@ -1,0 +1,99 @@
+"""EntityMapStore on the collection `entityMaps` of a tenant's database.
+
+`{_id, expiresAt: µs, goneAt: Date, entities: [{id, sources}], linked: [[registration, map]]}`: identifiers have dots,
+so they are values, not names of fields. MongoDB removes a map within about a minute of `goneAt`.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import PyMongoError
+
+from broker.adapters.mongo.client import Databases
+from broker.adapters.mongo.errors import translate
+from broker.core.model.entity_map import EntityMap
+from broker.core.model.instant import Instant
+
+Collection: TypeAlias = AsyncCollection[dict[str, Any]]
+
+MAX_MAPS = 500
+"""Maps of one tenant at a time; beyond it the ones that end first make room. At 2 MB each they take 1 GB."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class MongoEntityMaps:
+    """Entity maps of all tenants."""
+
+    def __init__(self, databases: Databases) -> None:
+        self._databases = databases
+        self._indexed: set[str] = set()
+
+    async def create(self, tenant: str, entity_map: EntityMap) -> None:
+        """Keep a new one."""
+        try:
+            collection = await self._prepared(tenant)
+            await collection.insert_one(_to_document(entity_map))
+            await _make_room(collection)
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def get(self, tenant: str, map_id: str) -> EntityMap | None:
+        """One, or None."""
+        try:
+            document = await self._of(tenant).find_one({"_id": map_id})
+        except PyMongoError as error:
+            raise translate(error) from error
+        return None if document is None else _to_map(document)
+
+    async def set_expiry(self, tenant: str, map_id: str, expires_at: Instant) -> bool:
+        """Give it another end; whether it is there."""
+        change = {"$set": {"expiresAt": expires_at, "goneAt": _date(expires_at)}}
+        try:
+            return (await self._of(tenant).update_one({"_id": map_id}, change)).matched_count == 1
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def delete(self, tenant: str, map_id: str) -> bool:
+        """Remove it; whether it was there."""
+        try:
+            return (await self._of(tenant).delete_one({"_id": map_id})).deleted_count == 1
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    def _of(self, tenant: str) -> Collection:
+        return self._databases(tenant)["entityMaps"]
+
+    async def _prepared(self, tenant: str) -> Collection:
+        collection = self._of(tenant)
+        if tenant not in self._indexed:
+            await collection.create_index([("goneAt", 1)], name="goneAt", expireAfterSeconds=0)
+            self._indexed.add(tenant)
+        return collection
+
+
+async def _make_room(collection: Collection) -> None:
+    surplus = await collection.estimated_document_count() - MAX_MAPS
+    if surplus > 0:
+        first = await collection.find({}, {"_id": 1}, sort=[("goneAt", 1)], limit=surplus).to_list()
+        await collection.delete_many({"_id": {"$in": [each["_id"] for each in first]}})
+
+
+def _to_document(entity_map: EntityMap) -> dict[str, Any]:
+    return {
+        "_id": entity_map.id,
+        "expiresAt": entity_map.expires_at,
+        "goneAt": _date(entity_map.expires_at),
+        "entities": [{"id": each, "sources": list(sources)} for each, sources in entity_map.sources.items()],
+        "linked": [list(pair) for pair in entity_map.linked.items()],
+    }
+
+
+def _to_map(document: dict[str, Any]) -> EntityMap:
+    sources = {each["id"]: tuple(each["sources"]) for each in document["entities"]}
+    return EntityMap(document["_id"], document["expiresAt"], sources, dict(document["linked"]))
+
+
+def _date(instant: Instant) -> datetime:
+    return _EPOCH + timedelta(microseconds=instant)

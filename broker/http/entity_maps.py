@@ -1,0 +1,57 @@
+"""Entity maps as requests name them: the header NGSILD-EntityMap and two parameters (clauses 6.4.3.2, 6.5.3.1)."""
+
+from collections.abc import Mapping
+from urllib.parse import quote, unquote
+
+from broker.core.model.entity_map import EntityMap
+from broker.core.model.errors import BadRequestData
+from broker.core.temporal.aggregate import parse_duration
+from broker.http import params
+from broker.http.message import ENTITY_MAP, Header, Request
+from broker.http.responses import ROOT
+from broker.operations.entity_maps import find_entity_map
+from broker.operations.ports import Ports
+
+_SAFE = ":@!$&'()*+,;=~-._"
+_MONTH = 30 * 24 * 3_600_000_000
+"""Microseconds: it is a suggestion, and no map lasts that long."""
+
+LOCATION = ROOT + "/entityMaps/{}"
+"""Where an entity map is, by its id."""
+
+
+def lifetime_of(parameters: Mapping[str, str]) -> int | None:
+    """Microseconds for which a map is wanted (`entityMapLifetime`); raises BadRequestData where it is no duration."""
+    text = parameters.get("entityMapLifetime")
+    if text is None:
+        return None
+    period = parse_duration(text)
+    micros = period.micros + period.months * _MONTH
+    if micros <= 0:
+        raise BadRequestData("entityMapLifetime is an ISO 8601 duration longer than nothing, such as PT10M.")
+    return micros
+
+
+async def named_or_none(ports: Ports, request: Request) -> EntityMap | None:
+    """The map that the request is to be answered by, unless it names none or one that is gone."""
+    map_id = _named(request)
+    return None if map_id is None else await find_entity_map(ports, request.tenant, map_id)
+
+
+def _named(request: Request) -> str | None:
+    """The header holds the id of a map, or its location."""
+    header = request.header(b"ngsild-entitymap")
+    if not header:
+        return None
+    _, found, name = header.partition("/entityMaps/")
+    return params.require_uri(unquote(name) if found else header, "The entity map in NGSILD-EntityMap")
+
+
+def map_header(entity_map: EntityMap) -> Header:
+    """The header that tells the location of a map."""
+    return ENTITY_MAP, LOCATION.format(quote(entity_map.id, safe=_SAFE)).encode()
+
+
+def wants_map(request: Request, parameters: Mapping[str, str]) -> bool:
+    """Whether the answer has to tell the location of a map."""
+    return params.flag(parameters, "entityMap") or b"ngsild-entitymap" in request.headers

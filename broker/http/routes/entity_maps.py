@@ -1,0 +1,147 @@
+"""Entity maps (clauses 6.32, 6.34)."""
+
+from collections.abc import Mapping
+
+from broker.core.jsonld.context import ActiveContext
+from broker.core.model.entity_map import render_entity_map
+from broker.core.ql.ast import EntitySelector
+from broker.http.display import read_display
+from broker.http.entity_maps import lifetime_of, map_header
+from broker.http.message import Request, Response
+from broker.http.negotiate import SPATIAL, answer_type, context_of, read_object
+from broker.http.parameters import (
+    DISTRIBUTION,
+    EXPAND_VALUES,
+    FORMAT,
+    GEOMETRY_PROPERTY,
+    JSON_KEYS,
+    LINKED,
+    LOCAL,
+    ORDERING,
+    PAGE,
+    PROJECTION,
+    REPRESENTATION,
+    SELECTION,
+    options,
+)
+from broker.http.responses import no_content, plain_json
+from broker.http.route import Answer, Route
+from broker.http.selection import check_links, parameters_of, read_selection, selectors_of
+from broker.operations import entity_maps
+from broker.operations.ports import Ports
+
+
+async def create(ports: Ports, request: Request) -> Response:
+    """5.14.4 by GET."""
+    media_type = answer_type(request, SPATIAL)
+    context = await context_of(ports, request)
+    return await _create(ports, request, context, request.parameters, media_type)
+
+
+async def create_by_post(ports: Ports, request: Request) -> Response:
+    """5.14.4 by POST."""
+    media_type = answer_type(request, SPATIAL)
+    document, context = await read_object(ports, request)
+    parameters = parameters_of(document, request.parameters)
+    return await _create(ports, request, context, parameters, media_type, selectors_of(document, context))
+
+
+async def _create(
+    ports: Ports,
+    request: Request,
+    context: ActiveContext,
+    parameters: Mapping[str, str],
+    media_type: str,
+    selectors: tuple[EntitySelector, ...] | None = None,
+) -> Response:
+    selection = read_selection(parameters, context, selectors)
+    check_links(selection.query, read_display(parameters, context, media_type).linking.level)
+    made = await entity_maps.map_query(
+        ports, request.tenant, selection.query, lifetime_of(parameters), local=selection.local
+    )
+    response = plain_json(201, render_entity_map(made))
+    response.headers.append(map_header(made))
+    return response
+
+
+async def retrieve(ports: Ports, request: Request) -> Response:
+    """5.14.1. All names in it are whole, so it needs no @context."""
+    media_type = answer_type(request)
+    found = await entity_maps.retrieve_entity_map(ports, request.tenant, request.path[0])
+    return plain_json(200, render_entity_map(found), media_type)
+
+
+async def update(ports: Ports, request: Request) -> Response:
+    """5.14.2."""
+    document, _ = await read_object(ports, request)
+    await entity_maps.update_entity_map(ports, request.tenant, request.path[0], document)
+    return no_content()
+
+
+async def delete(ports: Ports, request: Request) -> Response:
+    """5.14.3."""
+    await entity_maps.delete_entity_map(ports, request.tenant, request.path[0])
+    return no_content()
+
+
+_MADE = (Answer(201, "The map of the entities found.", "EntityMap", ("NGSILD-EntityMap",)),)
+
+ROUTES = (
+    Route(
+        "GET",
+        "/entityMaps",
+        create,
+        "createEntityMap",
+        "5.14.4, 6.34.3.1",
+        "Map the entities that a query finds",
+        (
+            *(*SELECTION, *PROJECTION, *PAGE, *ORDERING, *LINKED, EXPAND_VALUES, JSON_KEYS, *DISTRIBUTION),
+            options(*REPRESENTATION, "count"),
+        ),
+        answers=_MADE,
+        errors=(403, 404),
+    ),
+    Route(
+        "POST",
+        "/entityMaps",
+        create_by_post,
+        "createEntityMapByPost",
+        "5.14.4, 6.34.3.2",
+        "Map the entities that a query in the body finds",
+        (*PAGE, FORMAT, GEOMETRY_PROPERTY, LOCAL, options(*REPRESENTATION, "count")),
+        "Query",
+        _MADE,
+        (403, 404),
+    ),
+    Route(
+        "GET",
+        "/entityMaps/{entityMapId}",
+        retrieve,
+        "retrieveEntityMap",
+        "5.14.1, 6.32.3.1",
+        "Retrieve an entity map",
+        answers=(Answer(200, "The entity map.", "EntityMap"),),
+        errors=(404,),
+    ),
+    Route(
+        "PATCH",
+        "/entityMaps/{entityMapId}",
+        update,
+        "updateEntityMap",
+        "5.14.2, 6.32.3.2",
+        "Change how long an entity map lasts",
+        body="EntityMap",
+        answers=(Answer(204, "Changed."),),
+        errors=(404,),
+    ),
+    Route(
+        "DELETE",
+        "/entityMaps/{entityMapId}",
+        delete,
+        "deleteEntityMap",
+        "5.14.3, 6.32.3.3",
+        "Forget an entity map",
+        answers=(Answer(204, "Done."),),
+        errors=(404,),
+    ),
+)
