@@ -24,6 +24,7 @@ class Stack:
     """A running broker and its database."""
 
     url: str
+    mongo_url: str
     broker: int
     mongod: int
 
@@ -33,17 +34,17 @@ class Stack:
 
 
 @contextmanager
-def stack() -> Iterator[Stack]:
-    """A fresh MongoDB and a broker on it, both ended at the end."""
+def stack(*options: str) -> Iterator[Stack]:
+    """A fresh MongoDB and a broker on it with these options, both ended at the end."""
     directory = Path(tempfile.mkdtemp(prefix="eclor-bench-"))
     mongod = _start_mongod(directory)
     port = _free_port()
     mongo_url = "mongodb://" + quote(str(directory / "mongod.sock"), safe="")
-    command = [sys.executable, "-m", "broker", "--port", str(port), "--mongo-url", mongo_url, "--log-level", "warning"]
+    command = [sys.executable, "-m", "broker", "--port", str(port), "--mongo-url", mongo_url, "--log-level", "warning", *options]
     broker = subprocess.Popen(command)
     try:
         _wait(f"http://127.0.0.1:{port}/health", broker)
-        yield Stack(f"http://127.0.0.1:{port}", broker.pid, mongod.pid)
+        yield Stack(f"http://127.0.0.1:{port}", mongo_url, broker.pid, mongod.pid)
     finally:
         for process in (broker, mongod):
             process.terminate()

@@ -1,4 +1,4 @@
-"""`make bench`: what each operation costs, history off, one broker process.
+"""`make bench`: what each operation costs, one broker process, without history or with it (`--history on`).
 
 For each scenario: requests per second, latency, and CPU seconds per 1,000 operations of broker and of mongod apart.
 An operation is a request, but for the batch, where it is an entity, and for the last, where it is a notification.
@@ -174,12 +174,12 @@ async def notifications(on: Stack, count: int, chance: random.Random) -> Row:
     return row
 
 
-async def main(scale: float) -> None:
+async def main(scale: float, history: str) -> None:
     """Every scenario in turn on one stack."""
     chance = random.Random(1)
     print("| operation                          |  per s    | p50 ms  | p99 ms  | broker | mongod | total  |")
     print("|------------------------------------|----------:|--------:|--------:|-------:|-------:|-------:|")
-    with stack() as on:
+    with stack("--history", history) as on:
         await measure(on, "create", creations())
         await measure(on, "retrieve", retrievals(int(20_000 * scale), chance))
         await measure(on, "PATCH of one attribute", patches(int(10_000 * scale), chance))
@@ -195,4 +195,6 @@ async def main(scale: float) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full number of requests (default 1)")
-    uvloop.run(main(parser.parse_args().scale))
+    parser.add_argument("--history", choices=("on", "off"), default="off", help="whether writes are recorded")
+    given = parser.parse_args()
+    uvloop.run(main(given.scale, given.history))
