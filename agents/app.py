@@ -2,24 +2,33 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI
 
 from agents.adapters.mqtt import MqttSource, parse_address
 from agents.adapters.ngsild import NgsiLdBroker
+from agents.adapters.spool import SqliteSpool
 from agents.codecs.registry import bundled_models
 from agents.codecs.sandbox import CodecSandbox
 from agents.core.errors import StoreUnavailable
 from agents.http.api import add_routes
+from agents.http.supervision import add_supervision
+from agents.operations.backlog import Backlog
 from agents.operations.backoff import Backoff
 from agents.operations.devices import Devices
 from agents.operations.forward import Forwarder
 from agents.operations.ingest import Ingest
+from agents.operations.intake import Intake
+from agents.operations.observation import Observation
 from agents.operations.status import Status
+from agents.operations.storage import Storage
+from agents.operations.supervise import Supervision
 from agents.operations.tally import Tally
+from agents.operations.trace import Trace
 from agents.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,26 +57,51 @@ class Agents:
             self.tally,
             on_unavailable=lambda detail: _log.warning("broker_unavailable", detail=detail),
         )
-        self._ingest = Ingest(self.devices, self._sandbox, forwarder, self.tally)
+        self._spool = SqliteSpool(settings.data_dir / "agents" / f"{quote(settings.mqtt_client_id, safe='')}.sqlite3")
+        self.backlog = Backlog(self._spool, limit=settings.spool_mb << 20)
+        self.devices.welcome = lambda names: self.backlog.replay(devices=names)
+        self.intake = Intake(self.backlog, self.tally)
+        self.observation = Observation(Supervision(self.devices, forwarder, self._spool, self.tally), Trace())
+        storage = Storage(self._broker, forwarder, self.tally)
+        self._ingest = Ingest(self.backlog, self.devices, self._sandbox, storage, self.tally, self.observation)
         self._ready = False
         self.status = Status(
             mqtt_connected=lambda: self._source.connected,
             codec_restarts=lambda: self._sandbox.restarts,
             ready=lambda: self._ready,
+            waiting=lambda: (self.backlog.count, self.backlog.size),
         )
+
+    async def open(self) -> None:
+        """Open the spool. Raises InvalidDescription where it cannot be used."""
+        await self.backlog.open()
+        await self.observation.supervision.load()
 
     async def run(self) -> None:
         """Work until cancelled. Messages wait at the MQTT broker until the registrations are loaded."""
         await self._load()
         self._ready = True
+        await asyncio.gather(
+            self._kept_going(self._take_in, "intake_failed"),
+            self._kept_going(self._ingest.run, "pipeline_failed"),
+            self._kept_going(self.observation.supervision.run, "supervision_failed"),
+        )
+
+    async def _take_in(self) -> None:
+        try:
+            await self.intake.run(self._source)
+        finally:
+            # What is not acknowledged comes again over a new connection.
+            await self._source.close()
+
+    async def _kept_going(self, work: Callable[[], Awaitable[None]], event: str) -> None:
         while True:
             try:
-                await self._ingest.run(self._source)
+                await work()
             except Exception:
-                # A flaw of ours: the unacknowledged come again over a new connection, and the stream goes on.
-                _log.exception("pipeline_failed")
-                self.tally.count("pipeline_failures")
-                await self._source.close()
+                # A flaw of ours: what was not done with is still in the spool, and the stream goes on.
+                _log.exception(event)
+                self.tally.count(event)
                 await asyncio.sleep(1)
 
     async def close(self) -> None:
@@ -75,6 +109,7 @@ class Agents:
         await self._source.close()
         await self._sandbox.close()
         await self._broker.close()
+        await self._spool.close()
         if self._store is not None:
             await self._store.close()
 
@@ -96,6 +131,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await agents.open()
         work = asyncio.create_task(agents.run())
         _log.info("started", devices=len(agents.devices))
         yield
@@ -106,6 +142,7 @@ def create_app(settings: Settings) -> FastAPI:
         _log.info("stopped")
 
     app = FastAPI(title="ECLOR IoT agents", lifespan=lifespan)
+    add_supervision(app, agents.devices, agents.backlog, agents.observation)
     add_routes(app, agents.devices, agents.tally, agents.status)
     return app
 

@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class Settings:
     port: int
     tenant: str | None
     mqtt_client_id: str
+    data_dir: Path
+    spool_mb: int
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port})"  # URLs may hold passwords
@@ -30,6 +33,8 @@ _OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
     ("--port", "ECLOR_AGENTS_PORT", "4041", "its port"),
     ("--tenant", "ECLOR_TENANT", None, "NGSI-LD tenant the entities go to"),
     ("--mqtt-client-id", "ECLOR_MQTT_CLIENT_ID", "eclor-agents", "name of the MQTT session, one per agent process"),
+    ("--data-dir", "ECLOR_DATA_DIR", ".eclor", "where messages are kept until the broker has them"),
+    ("--spool-mb", "ECLOR_SPOOL_MB", "4096", "how much of them, in megabytes"),
 )
 
 
@@ -37,13 +42,15 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     """Read options and environment; ends the process with a message where they are wrong."""
     parser = argparse.ArgumentParser(prog="python -m agents", description="IoT agents of ECLOR")
     for option, variable, default, text in _OPTIONS:
-        number = int if option == "--port" else str
+        number = int if option in ("--port", "--spool-mb") else str
         parser.add_argument(
             option, type=number, default=environment.get(variable, default), help=f"{text} [{variable}]"
         )
     given = parser.parse_args(arguments)
     if not 0 <= given.port <= 65_535:
         parser.error("--port is a number from 0 to 65535")
+    if given.spool_mb < 1:
+        parser.error("--spool-mb is a number from 1")
     return Settings(
         broker_url=given.broker_url,
         mqtt_url=given.mqtt_url,
@@ -52,4 +59,6 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         port=given.port,
         tenant=given.tenant or None,
         mqtt_client_id=given.mqtt_client_id,
+        data_dir=Path(given.data_dir),
+        spool_mb=given.spool_mb,
     )

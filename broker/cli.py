@@ -161,6 +161,8 @@ def _add_broker_options(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--retention", text, type=_checked(parse_retention), metavar="DURATION")
     text = "instances of an attribute in one answer about histories (1000)"
     _add(parser, "--temporal-page", text, type=_count(_LARGEST_PAGE), metavar="N")
+    text = "PEM file of certificate authorities that receivers of notifications may rely on"
+    _add(parser, "--trusted-ca", text, type=Path, metavar="FILE")
     _add(parser, "--log", "how to print: for people or for programs", choices=("text", "json"), metavar="{text,json}")
 
 
@@ -181,6 +183,7 @@ def _add_agents(commands: "argparse._SubParsersAction[_Parser]") -> None:
     _add(parser, "--broker-url", "the NGSI-LD broker", default="http://127.0.0.1:1026", metavar="URL")
     _add(parser, "--mqtt-url", "the MQTT server", default="mqtt://127.0.0.1:1883", metavar="URL")
     _add(parser, "--mongo-url", "the MongoDB that remembers the devices", metavar="URL")
+    _add(parser, "--data-dir", "where messages are kept until the broker has them", default=".eclor", metavar="DIR")
     # The broker has ECLOR_HOST and ECLOR_PORT, and one environment may serve both.
     text = "address of the HTTP interface (ECLOR_AGENTS_HOST)"
     _add(parser, "--host", text, "ECLOR_AGENTS_HOST", default="127.0.0.1", metavar="ADDRESS")
@@ -250,6 +253,7 @@ def _wish(options: argparse.Namespace) -> Wish:
         history=options.history,
         retention=options.retention,
         temporal_page=options.temporal_page,
+        trusted_ca=options.trusted_ca,
         mongo_url=options.mongo_url,
         mqtt_url=options.mqtt_url if whole else None,
         mqtt_port=options.mqtt_port if whole else 1883,

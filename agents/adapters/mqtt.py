@@ -62,9 +62,12 @@ class _Connection(aiomqtt.Client):
         self.overflowed = False
 
     def _on_message(self, client: Any, userdata: Any, message: Any) -> None:
-        # The library drops what does not fit. Of QoS 1 that is no loss, but somebody has to ask for it again.
-        self.overflowed = self.overflowed or (message.qos > 0 and self._queue.full())
-        super()._on_message(client, userdata, message)
+        # The library's own message leaves out the flag of repetition, and checks topics that the broker has checked.
+        if self._queue.full():
+            # Of QoS 1 that is no loss, but somebody has to ask for it again.
+            self.overflowed = self.overflowed or message.qos > 0
+        else:
+            self._queue.put_nowait(message)
 
     def acknowledge(self, mid: int, qos: int) -> None:
         self._client.ack(mid, qos)
@@ -72,7 +75,7 @@ class _Connection(aiomqtt.Client):
     def waiting(self) -> int:
         return self._queue.qsize()
 
-    def pop(self) -> aiomqtt.Message:
+    def pop(self) -> Any:
         return self._queue.get_nowait()
 
 
@@ -177,6 +180,7 @@ async def _disconnect(connection: _Connection) -> None:
         return  # it was gone already
 
 
-def _delivery(connection: _Connection, message: aiomqtt.Message) -> Delivery:
-    payload = message.payload if isinstance(message.payload, bytes) else b""
-    return Delivery(str(message.topic), payload, (connection, message.mid, message.qos))
+def _delivery(connection: _Connection, message: Any) -> Delivery:
+    """Read a message of paho-mqtt."""
+    number = message.mid if message.qos > 0 else None
+    return Delivery(message.topic, message.payload, (connection, message.mid, message.qos), number, message.dup)

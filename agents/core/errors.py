@@ -56,7 +56,21 @@ class BrokerUnavailable(AgentError):  # noqa: N818  named after what is wrong
 
     reason = "broker-unavailable"
 
-    def __init__(self, detail: str, *, answered: bool = False) -> None:
+    def __init__(self, detail: str, *, answered: bool = False, doubtful: bool = False) -> None:
         super().__init__(detail)
         self.answered = answered
         """It answered with a failure of its own: something in the batch may be the cause."""
+        self.doubtful = doubtful
+        """It may have stored the batch, or a part of it, and only its answer is missing."""
+
+
+class SpoolFull(AgentError):  # noqa: N818  named after what is wrong
+    """There is no room to keep another message; the sender has to keep it for now."""
+
+    reason = "spool-full"
+
+
+class NoHistory(AgentError):  # noqa: N818  named after what is wrong
+    """The context broker keeps no history to which anything could be added."""
+
+    reason = "no-history"

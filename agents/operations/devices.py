@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from agents.core.describe import describe, device
 from agents.core.errors import InvalidDescription
-from agents.core.model import Device, DeviceModel
+from agents.core.model import Device, DeviceModel, Uplink
 from agents.operations.ports import DeviceStore
 
 UNKNOWN_KEPT = 200
@@ -29,6 +29,8 @@ class Devices:
         self._introduced: set[str] = set()
         self._unknown: OrderedDict[str, int] = OrderedDict()
         self._changing = asyncio.Lock()
+        self.welcome: Callable[[Sequence[str]], Awaitable[object]] | None = None
+        """Told of the identifiers of new devices: what they sent before can now be understood."""
 
     async def load(self) -> list[str]:
         """Read the stored registrations; gives the reasons why some could not be used."""
@@ -48,6 +50,10 @@ class Devices:
     def get(self, device_id: str) -> Device | None:
         """A device by its identifier."""
         return self._devices.get(device_id)
+
+    def find(self, uplink: Uplink) -> Device | None:
+        """The device that sent an uplink."""
+        return self._devices.get(uplink.device_id)
 
     def page(self, offset: int, limit: int) -> list[Device]:
         """Devices in the order of their registration."""
@@ -75,6 +81,8 @@ class Devices:
                 self._devices[each.id] = each
                 self._introduced.discard(each.id)
                 self._unknown.pop(each.id, None)
+        if self.welcome is not None:
+            await self.welcome([each.id for each in devices])
         return len(new), len(devices) - len(new)
 
     async def remove(self, device_id: str) -> bool:

@@ -1,8 +1,8 @@
 """Stores entities in the broker, however long that takes, without letting one of them block the rest."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from agents.core.errors import BrokerUnavailable
 from agents.operations.backoff import Backoff
@@ -16,8 +16,12 @@ FAILURES_ALONE = 12
 """Failures (some four minutes) after which an entity that came alone is given up, so that those behind it go on."""
 
 
+Remaining: TypeAlias = Callable[[Sequence[dict[str, Any]]], Awaitable[Sequence[dict[str, Any]]]]
+_Answer = TypeVar("_Answer")
+
+
 class Forwarder:
-    """Retries without end while the broker is away; the messages stay unacknowledged meanwhile."""
+    """Retries without end while the broker is away; the messages stay in the spool meanwhile."""
 
     def __init__(
         self,
@@ -32,37 +36,61 @@ class Forwarder:
         self._backoff = backoff
         self._on_unavailable = on_unavailable
 
-    async def store(self, entities: Sequence[dict[str, Any]]) -> dict[str, str]:
-        """Store entities, each id once; returns the reasons for those that the broker refused."""
+    async def store(
+        self, entities: Sequence[dict[str, Any]], tenant: str | None = None, remaining: Remaining | None = None
+    ) -> dict[str, str]:
+        """Store entities; returns the reasons for those that the broker refused, by id.
+
+        Args:
+            remaining: Asked after a failure that leaves open whether entities were stored; gives those that were not.
+        """
         backoff = self._backoff()
-        while True:
+        while entities:
             try:
-                refused = await self._broker.upsert(entities)
+                refused = await self._broker.upsert(entities, tenant)
             except BrokerUnavailable as away:
-                self._tally.count("broker_failures")
-                self._on_unavailable(away.detail)
-                if away.answered and (settled := await self._settle(entities, backoff.attempts)) is not None:
+                self._failed(away)
+                if away.answered and (settled := await self._settle(entities, tenant, backoff.attempts)) is not None:
                     return settled
+                await asyncio.sleep(backoff.next())
+                if away.doubtful and remaining is not None:
+                    entities = await remaining(entities)
             else:
                 self._tally.count("batches")
                 return refused
+        return {}
+
+    async def retry(self, request: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """Ask the broker something, until it answers."""
+        backoff = self._backoff()
+        while True:
+            try:
+                return await request()
+            except BrokerUnavailable as away:
+                self._failed(away)
             await asyncio.sleep(backoff.next())
 
-    async def _settle(self, entities: Sequence[dict[str, Any]], attempts: int) -> dict[str, str] | None:
+    def _failed(self, away: BrokerUnavailable) -> None:
+        self._tally.count("broker_failures")
+        self._on_unavailable(away.detail)
+
+    async def _settle(
+        self, entities: Sequence[dict[str, Any]], tenant: str | None, attempts: int
+    ) -> dict[str, str] | None:
         """Look for entities over which the broker fails; `None` where it is too early or there is none to blame."""
         if len(entities) > 1:
-            return await self._one_by_one(entities) if attempts >= FAILURES_BEFORE_SINGLES else None
+            return await self._one_by_one(entities, tenant) if attempts >= FAILURES_BEFORE_SINGLES else None
         if attempts < FAILURES_ALONE:
             return None
         return {entities[0]["id"]: "the broker fails over this entity"}
 
-    async def _one_by_one(self, entities: Sequence[dict[str, Any]]) -> dict[str, str] | None:
+    async def _one_by_one(self, entities: Sequence[dict[str, Any]], tenant: str | None) -> dict[str, str] | None:
         """Try each alone; `None` where the failures cannot be laid on single entities."""
         refused: dict[str, str] = {}
         failed: list[dict[str, Any]] = []
         witness: dict[str, Any] | None = None
         for entity in entities:
-            if await self._fails(entity, refused):
+            if await self._fails(entity, tenant, refused):
                 failed.append(entity)
             elif entity["id"] not in refused:
                 witness = entity
@@ -70,15 +98,15 @@ class Forwarder:
             return None
         for entity in failed:
             # Refused for good only if it fails again and the broker takes another entity right after.
-            if await self._fails(entity, refused):
-                if await self._fails(witness, refused):
+            if await self._fails(entity, tenant, refused):
+                if await self._fails(witness, tenant, refused):
                     return None
                 refused[entity["id"]] = "the broker fails over this entity"
         return refused
 
-    async def _fails(self, entity: dict[str, Any], refused: dict[str, str]) -> bool:
+    async def _fails(self, entity: dict[str, Any], tenant: str | None, refused: dict[str, str]) -> bool:
         try:
-            refused.update(await self._broker.upsert([entity]))
+            refused.update(await self._broker.upsert([entity], tenant))
         except BrokerUnavailable:
             return True
         return False

@@ -1,45 +1,32 @@
-"""From deliveries to entities in the broker, step by step. Nothing a message holds stops the stream."""
+"""From messages in the spool to entities in the broker, step by step. Nothing a message holds stops the stream."""
 
+import hashlib
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
-import orjson
-
-from agents.codecs.sandbox import CodecCall, Decoded
-from agents.core.errors import AgentError, MalformedMessage, Rejected, UnknownDevice, UnusableReading
+from agents.codecs.outcome import Decoded
+from agents.codecs.sandbox import CodecCall
+from agents.core.errors import AgentError, Rejected, UnknownDevice, UnusableReading
+from agents.core.measured import measured, utc
 from agents.core.model import Device, DeviceModel, Instant, Reading, Uplink
-from agents.core.topics import EventTopic, parse_topic
 from agents.core.translate import translate
-from agents.networks import chirpstack, json_measures
+from agents.networks import json_measures
+from agents.operations.backlog import Backlog
 from agents.operations.devices import Devices
-from agents.operations.forward import Forwarder
-from agents.operations.ports import Codecs, Delivery, Source
+from agents.operations.item import Item, Observer
+from agents.operations.ports import IDENTITY_BYTES, Codecs, Message, Rejection
+from agents.operations.read import uplinks
+from agents.operations.storage import Storage, Write
 from agents.operations.tally import Tally
 
 BATCH = 1_000
-"""Deliveries taken at once; the batch grows by itself while the broker is busy with the one before."""
-REMEMBERED = 50_000
-"""Uplinks whose repetition is recognized: at 1,500 a second, half a minute's worth."""
-PAYLOAD_LIMIT = 262_144
-"""Bytes of a message; ChirpStack events take some 2 KB, a thousand saved-up measures some 100 KB."""
+"""Messages taken at once; the batch grows by itself while the broker is busy with the one before."""
+SHOWN = 1_024
+"""Bytes of a rejected payload that an operator is shown."""
+_DETAIL = 1_000
+_TOPIC = 1_024
 _FUTURE = 86_400 * 1_000_000  # µs a device's clock may be ahead; beyond, the time of arrival holds
 _EARLIEST = 946_684_800 * 1_000_000  # µs, the year 2000: a clock that was never set
-
-
-@dataclass(slots=True)
-class Item:
-    """One uplink on its way through the steps."""
-
-    delivery: Delivery
-    uplink: Uplink
-    device: Device
-    model: DeviceModel
-    time: Instant
-    measures: Mapping[str, Any] | None = None
-    entity: dict[str, Any] | None = None
 
 
 def _now() -> Instant:
@@ -47,97 +34,94 @@ def _now() -> Instant:
 
 
 class Ingest:
-    """The pipeline between a source of messages and the context broker."""
+    """The pipeline between the spool and the context broker."""
 
     def __init__(
         self,
+        backlog: Backlog,
         devices: Devices,
         codecs: Codecs,
-        forwarder: Forwarder,
+        storage: Storage,
         tally: Tally,
+        observer: Observer,
         *,
         now: Callable[[], Instant] = _now,
     ) -> None:
+        self._backlog = backlog
         self._devices = devices
         self._codecs = codecs
-        self._forwarder = forwarder
+        self._storage = storage
         self._tally = tally
+        self._observer = observer
         self._now = now
-        self._seen: OrderedDict[object, None] = OrderedDict()
 
-    async def run(self, source: Source) -> None:
-        """Process deliveries until cancelled; each is acknowledged once it is stored or rejected."""
+    async def run(self) -> None:
+        """Process messages until cancelled; each leaves the spool once it is stored or rejected."""
         while True:
-            deliveries = await source.take(BATCH)
-            await self.process(deliveries)
-            source.acknowledge(deliveries)
-
-    async def process(self, deliveries: Sequence[Delivery]) -> None:
-        """Take deliveries through all the steps."""
-        self._tally.count("messages", len(deliveries))
-        items = self._read(deliveries)
-        items = self._without_repetitions(items)
-        items = await self._decode(items)
-        items = self._translate(items)
-        items = await self._store(items)
-        self._remember(items)
-
-    def _read(self, deliveries: Sequence[Delivery]) -> list[Item]:
-        items: list[Item] = []
-        for delivery in deliveries:
-            device_id: str | None = None
+            messages = await self._backlog.take(BATCH)
             try:
-                for uplink in self._uplinks(delivery):
-                    device_id = uplink.device_id
-                    items.append(self._item(delivery, uplink))
+                await self.process(messages)
+            except BaseException:
+                self._backlog.retake(messages)
+                raise
+
+    async def process(self, messages: Sequence[Message]) -> None:
+        """Take messages, the last ones taken from the spool, through all the steps."""
+        rejected: list[Rejection] = []
+        items = self._read(messages, rejected)
+        fresh, identities = self._without_repetitions(items)
+        await self._decode(fresh)
+        self._translate(fresh)
+        await self._store(fresh)
+        for item in fresh:
+            if item.error is not None:
+                rejected.append(self._rejection(item.message, item.error, item))
+        stored = [identity for item, identity in zip(fresh, identities, strict=True) if identity and not item.error]
+        await self._backlog.settle(messages, stored, rejected)
+        for item in fresh:
+            self._observer.observe(item)
+
+    def _read(self, messages: Sequence[Message], rejected: list[Rejection]) -> list[Item]:
+        items: list[Item] = []
+        for message in messages:
+            uplink: Uplink | None = None
+            try:
+                for uplink in uplinks(message, self._tally):
+                    items.append(self._item(message, uplink))
             except Rejected as error:
-                self._tally.reject(delivery.topic, delivery.payload, error, device_id)
+                rejected.append(self._rejection(message, error, None if uplink is None else uplink.device_id))
         return items
 
-    def _uplinks(self, delivery: Delivery) -> Sequence[Uplink]:
-        if len(delivery.payload) > PAYLOAD_LIMIT:
-            raise MalformedMessage(f"a message has at most {PAYLOAD_LIMIT} bytes")
-        topic = parse_topic(delivery.topic)
-        if topic is None:
-            raise MalformedMessage("no topic of measures")
-        if not isinstance(topic, EventTopic):
-            return json_measures.uplinks(topic, delivery.payload)
-        try:
-            message = orjson.loads(delivery.payload)
-        except orjson.JSONDecodeError:
-            raise MalformedMessage("not JSON: set ChirpStack's MQTT integration to JSON, not Protobuf") from None
-        uplink = chirpstack.uplink(topic, message)
-        self._tally.count(f"chirpstack_{topic.event}")
-        return () if uplink is None else (uplink,)
-
-    def _item(self, delivery: Delivery, uplink: Uplink) -> Item:
-        device = self._devices.get(uplink.device_id)
+    def _item(self, message: Message, uplink: Uplink) -> Item:
+        device = self._devices.find(uplink)
         if device is None:
             self._devices.note_unknown(uplink.device_id)
             raise UnknownDevice("register the device with POST /devices")
         model = self._devices.models[device.model]
         if uplink.network == json_measures.NETWORK:
             _check_json_device(uplink, device, model)
-        return Item(delivery, uplink, device, model, self._time(uplink))
-
-    def _time(self, uplink: Uplink) -> Instant:
-        now = self._now()
         said = uplink.time
-        return said if said is not None and _EARLIEST <= said <= now + _FUTURE else now
+        if said is not None and uplink.local and device.provisioned is not None:
+            said = utc(said, device.provisioned)
+        plausible = said is not None and _EARLIEST <= said <= self._now() + _FUTURE
+        return Item(message, uplink, device, model, said if plausible and said is not None else message.at)
 
-    def _without_repetitions(self, items: list[Item]) -> list[Item]:
+    def _without_repetitions(self, items: list[Item]) -> tuple[list[Item], list[bytes | None]]:
         fresh: list[Item] = []
-        batch: set[object] = set()
+        identities: list[bytes | None] = []
+        batch: set[bytes] = set()
         for item in items:
-            identity = item.uplink.identity
-            if identity is not None and (identity in self._seen or identity in batch):
-                self._tally.count("repeated")
-                continue
-            batch.add(identity)
+            identity = _identity(item)
+            if identity is not None:
+                if identity in batch or self._backlog.known(identity):
+                    self._tally.count("repeated")
+                    continue
+                batch.add(identity)
             fresh.append(item)
-        return fresh
+            identities.append(identity)
+        return fresh, identities
 
-    async def _decode(self, items: list[Item]) -> list[Item]:
+    async def _decode(self, items: Sequence[Item]) -> None:
         waiting: list[Item] = []
         for item in items:
             # Our own codec knows what the mapping expects; a network server's object may have other names.
@@ -151,47 +135,52 @@ class Ingest:
                 item.measures = result.data
                 self._tally.count("codec_warnings", len(result.warnings))
             else:
-                self._reject(item, result)
-        return [item for item in items if item.measures is not None]
+                item.error = result
 
-    def _translate(self, items: list[Item]) -> list[Item]:
+    def _translate(self, items: Sequence[Item]) -> None:
         introduced: set[str] = set()
         for item in items:
+            if item.error is not None:
+                continue
             device = item.device
             introduce = device.id not in introduced and self._devices.needs_introduction(device)
             try:
                 reading = Reading(device.id, item.measures or {}, item.time)
-                item.entity = translate(reading, device, item.model, introduce=introduce)
+                if device.provisioned is None:
+                    item.entities = [translate(reading, device, item.model, introduce=introduce)]
+                else:
+                    timed, now = item.uplink.time is not None, item.message.at
+                    item.entities = list(measured(reading, device, now, timed=timed, introduce=introduce).entities)
                 introduced.add(device.id)
             except Rejected as error:
-                self._reject(item, error)
-        return [item for item in items if item.entity is not None]
+                item.error = error
 
-    async def _store(self, items: list[Item]) -> list[Item]:
-        for together in _rounds(items):
-            refused = await self._forwarder.store([item.entity for item in together if item.entity is not None])
-            for item in together:
-                reason = refused.get(item.device.entity_id)
-                if reason is not None:
-                    self._reject(item, _RefusedByBroker(reason))
-                else:
-                    self._devices.introduced(item.device)
-                    self._tally.count("stored")
-        return items
-
-    def _remember(self, items: list[Item]) -> None:
+    async def _store(self, items: Sequence[Item]) -> None:
+        told = [(item, entity) for item in items for entity in item.entities]
+        writes = [Write(entity, item.device.tenant, item.message.doubtful) for item, entity in told]
+        refused = await self._storage.store(writes)
+        for n, reason in refused.items():
+            told[n][0].error = _RefusedByBroker(reason)
         for item in items:
-            identity = item.uplink.identity
-            if identity is not None:
-                self._seen[identity] = None
-        while len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
+            if item.error is None:
+                self._devices.introduced(item.device)
+                self._tally.count("stored")
 
-    def _reject(self, item: Item, error: AgentError) -> None:
+    def _rejection(self, message: Message, error: AgentError, of: Item | str | None) -> Rejection:
+        self._tally.count(f"rejected_{error.reason}")
+        item = of if isinstance(of, Item) else None
         # What decoded well and only fits no attribute may be a device's configuration, keys included.
-        readable = isinstance(error, UnusableReading)
-        payload = b"" if readable else item.uplink.payload or item.delivery.payload
-        self._tally.reject(item.delivery.topic, payload, error, item.device.id)
+        shown = b"" if isinstance(error, UnusableReading) else (item and item.uplink.payload) or message.payload
+        return Rejection(
+            id=message.seq,
+            at=message.at,
+            topic=message.topic[:_TOPIC],
+            payload=message.payload,
+            device_id=item.device.id if item else of if isinstance(of, str) else None,
+            reason=error.reason,
+            detail=error.detail[:_DETAIL],
+            shown=shown[:SHOWN],
+        )
 
 
 def _check_json_device(uplink: Uplink, device: Device, model: DeviceModel) -> None:
@@ -202,18 +191,17 @@ def _check_json_device(uplink: Uplink, device: Device, model: DeviceModel) -> No
         raise UnknownDevice("the API key in the topic is not the one the device was registered with")
 
 
-class _RefusedByBroker(AgentError):  # noqa: N818  named after what happened
+def _identity(item: Item) -> bytes | None:
+    """A digest of what the same uplink delivered twice has in common; `None` where it cannot be told."""
+    uplink = item.uplink
+    identity: object = uplink.identity
+    if identity is None:
+        if uplink.time is None:
+            return None
+        # Saved with its time by the device: the same words about the same instant are the same measure.
+        identity = (uplink.device_id, uplink.time, sorted(uplink.decoded.items()) if uplink.decoded else uplink.payload)
+    return hashlib.blake2b(repr(identity).encode(), digest_size=IDENTITY_BYTES).digest()
+
+
+class _RefusedByBroker(AgentError):
     reason = "broker"
-
-
-def _rounds(items: Sequence[Item]) -> list[list[Item]]:
-    """Split so that each round holds an entity once, in the order of arrival: no state is lost from its history."""
-    rounds: list[list[Item]] = []
-    occurrences: dict[str, int] = {}
-    for item in items:
-        number = occurrences.get(item.device.entity_id, 0)
-        occurrences[item.device.entity_id] = number + 1
-        if number == len(rounds):
-            rounds.append([])
-        rounds[number].append(item)
-    return rounds

@@ -13,6 +13,8 @@ class Status:
     codec_restarts: Callable[[], int]
     ready: Callable[[], bool]
     """Registrations are loaded and messages are being taken."""
+    waiting: Callable[[], tuple[int, int]] = lambda: (0, 0)
+    """Messages in the spool, and their bytes."""
 
     def health(self, devices: int) -> Mapping[str, Any]:
         """State of the parts, for a person or a probe."""
@@ -22,4 +24,5 @@ class Status:
             "mqttConnected": self.mqtt_connected(),
             "devices": devices,
             "codecRestarts": self.codec_restarts(),
+            "messagesWaiting": self.waiting()[0],
         }

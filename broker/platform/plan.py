@@ -33,6 +33,7 @@ class Wish:
     history: str | None = None
     retention: str | None = None
     temporal_page: int | None = None
+    trusted_ca: Path | None = None
     mongo_url: str | None = None
     mqtt_url: str | None = None
     mqtt_port: int = 1883
@@ -142,6 +143,7 @@ def _plan_broker(wish: Wish, mongo_url: str, plan: Plan, console: Console) -> No
     command += ["--history", wish.history] if wish.history else []
     command += ["--retention", wish.retention] if wish.retention else []
     command += ["--temporal-page", str(wish.temporal_page)] if wish.temporal_page else []
+    command += ["--trusted-ca", str(wish.trusted_ca.resolve())] if wish.trusted_ca else []
     # Several processes share the port by SO_REUSEPORT: each can die and come back without the others.
     command += ["--reuse-port"] if wish.workers > 1 else []
     depends = _depends(plan, "mongodb")
@@ -165,7 +167,7 @@ def _plan_broker(wish: Wish, mongo_url: str, plan: Plan, console: Console) -> No
 
 
 def _plan_agents(wish: Wish, mongo_url: str, mqtt_url: str, plan: Plan, console: Console) -> None:
-    command = (sys.executable, "-m", "agents", "--broker-url", wish.broker_url)
+    command = (sys.executable, "-m", "agents", "--broker-url", wish.broker_url, "--data-dir", str(wish.data_directory))
     plan.children.append(
         Child(
             name="agents",

@@ -2,10 +2,13 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiohttp import web
+
+from agents.core.errors import NoHistory
+from agents.operations.ports import EntityRef
 
 
 class FakeBroker:
@@ -24,6 +27,7 @@ class FakeBroker:
     async def start(self, port: int = 0) -> None:
         app = web.Application()
         app.router.add_post("/ngsi-ld/v1/entityOperations/upsert", self._upsert)
+        app.router.add_post("/ngsi-ld/v1/entityOperations/query", self._query)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
@@ -36,6 +40,9 @@ class FakeBroker:
             await self._runner.cleanup()
             self._runner = None
 
+    async def _query(self, request: web.Request) -> web.Response:
+        return web.json_response([])
+
     async def _upsert(self, request: web.Request) -> web.Response:
         assert request.query["options"] == "update"
         assert request.content_type == "application/ld+json"
@@ -44,6 +51,27 @@ class FakeBroker:
         if response.status < 300:
             self.requests.append(entities)
         return response
+
+
+class Mute:
+    """A broker in memory that takes everything, knows no state and keeps no history."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[dict[str, Any]]] = []
+        self.refuse: dict[str, str] = {}
+
+    async def upsert(self, entities: Sequence[dict[str, Any]], tenant: str | None = None) -> dict[str, str]:
+        self.batches.append(list(entities))
+        return {e["id"]: self.refuse[e["id"]] for e in entities if e["id"] in self.refuse}
+
+    async def newest(self, entities: Sequence[EntityRef]) -> dict[str, dict[str, int]]:
+        return {}
+
+    async def recorded(self, entity: EntityRef, at: int) -> dict[str, list[Any]] | None:
+        return None
+
+    async def append_to_history(self, entity: EntityRef, fragment: dict[str, Any]) -> str | None:
+        raise NoHistory("none")
 
 
 def event(dev_eui: str, payload: bytes, port: int, number: int = 1, **members: Any) -> bytes:

@@ -75,7 +75,7 @@ class Failing:
         self.poison = poison
         self.stored: list[str] = []
 
-    async def upsert(self, batch: Any) -> dict[str, str]:
+    async def upsert(self, batch: Any, tenant: str | None = None) -> dict[str, str]:
         names = [entity["id"] for entity in batch]
         if self.failures > 0 or self.poison in names:
             self.failures -= 1
@@ -128,7 +128,7 @@ class Flickering:
         self.script = iter(script)
         self.stored: set[str] = set()
 
-    async def upsert(self, batch: Any) -> dict[str, str]:
+    async def upsert(self, batch: Any, tenant: str | None = None) -> dict[str, str]:
         if next(self.script, ".") == "x":
             raise BrokerUnavailable("500", answered=True)
         self.stored |= {entity["id"] for entity in batch}
