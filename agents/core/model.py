@@ -37,6 +37,8 @@ class Uplink:
     """`measures`, `results` of commands by name, or the `configuration` a device asks for."""
     local: bool = False
     """Nobody said in which zone `time` is; read as UTC."""
+    route: Mapping[str, str] = field(default_factory=dict)
+    """What a network server wants to hear again with a downlink to the device: `network`, `application`, `device`."""
 
     @property
     def identity(self) -> tuple[str, str | int, Instant | None] | None:

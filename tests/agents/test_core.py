@@ -95,7 +95,7 @@ def test_chirpstack_events_without_measures_are_no_error(kind: str) -> None:
         {"fPort": 256},
         {"fPort": True},
         {"fCnt": -1},
-        {"fCnt": "12"},
+        {"fCnt": "twelve"},
         {"object": [1]},
     ],
 )
