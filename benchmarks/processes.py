@@ -40,7 +40,18 @@ def stack(*options: str) -> Iterator[Stack]:
     mongod = _start_mongod(directory)
     port = _free_port()
     mongo_url = "mongodb://" + quote(str(directory / "mongod.sock"), safe="")
-    command = [sys.executable, "-m", "broker", "--port", str(port), "--mongo-url", mongo_url, "--log-level", "warning", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "broker",
+        "--port",
+        str(port),
+        "--mongo-url",
+        mongo_url,
+        "--log-level",
+        "warning",
+        *options,
+    ]
     broker = subprocess.Popen(command)
     try:
         _wait(f"http://127.0.0.1:{port}/health", broker)

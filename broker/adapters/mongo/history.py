@@ -19,6 +19,7 @@ from broker.adapters.mongo.history_documents import chunk_of, of_attributes, sam
 from broker.adapters.mongo.history_lock import locked
 from broker.adapters.mongo.history_ranges import chosen, range_filter
 from broker.core.model.entity import Attributes, Entity, Instance
+from broker.core.model.errors import TooComplexQuery
 from broker.core.model.instant import Instant
 from broker.core.ql.ast import EntitySelector
 from broker.core.temporal.aggregate import Period
@@ -29,6 +30,9 @@ from broker.core.temporal.series import Series
 
 _FEW = 5_000
 """Samples that are read at once without looking for those that a page needs."""
+
+LOADED_MAX = 2_000_000
+"""Samples that one request may have looked at: about a second of processor time, and 200 MB while it lasts."""
 
 
 class MongoHistory:
@@ -243,5 +247,11 @@ async def _load_chunks(database: Database, by_id: dict[str, Evolution], demand: 
             query = {"_id": {"$in": chosen(directory, demand)}}
         elif not directory:
             return
+    loaded = 0
     async for document in chunks.find(query, {"e": 1, "a": 1, "n": 1, "data": 1}):
+        loaded += document["n"]
+        if loaded > LOADED_MAX:
+            raise TooComplexQuery(
+                f"More than {LOADED_MAX} samples would have to be looked at; narrow the time or attrs."
+            )
         by_id[document["e"]].series.setdefault(document["a"], Series()).chunks.append(chunk_of(document))

@@ -21,6 +21,8 @@ _DURATION = re.compile(
 )
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
+_FIRST, _LAST = -62_135_596_800 * _SECOND, 253_402_300_799 * _SECOND
+"""The years from 1 to 9999, which are those that can be written."""
 _MOST = 10**6
 """Largest number in a duration: more than any calendar has."""
 MAX_PERIODS = 100_000
@@ -45,12 +47,14 @@ class Period:
     def after(self, start: Instant, count: int) -> Instant:
         """The instant so many periods after the start, in UTC; the day of the month as late as the month has it."""
         if not self.months:
-            return start + count * self.micros
+            return _in_calendar(start + count * self.micros)
         moment = datetime.fromtimestamp(start // _SECOND, UTC)
         year, month = divmod(moment.year * 12 + moment.month - 1 + count * self.months, 12)
+        if not 1 <= year <= 9999:
+            return _FIRST if year < 1 else _LAST
         day = min(moment.day, monthrange(year, month + 1)[1])
         moved = moment.replace(year=year, month=month + 1, day=day)
-        return int(moved.timestamp()) * _SECOND + start % _SECOND + count * self.micros
+        return _in_calendar(int(moved.timestamp()) * _SECOND + start % _SECOND + count * self.micros)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,10 @@ class Aggregation:
 
     methods: tuple[str, ...]
     period: Period
+
+
+def _in_calendar(instant: Instant) -> Instant:
+    return min(max(instant, _FIRST), _LAST)
 
 
 def parse_aggregation(methods: str | None, period: str | None) -> Aggregation:
