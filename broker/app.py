@@ -10,7 +10,8 @@ import signal
 import socket
 import sys
 import time
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 import uvicorn
@@ -24,11 +25,13 @@ from broker.adapters.delivery.mqtt import MqttSink
 from broker.adapters.mongo.client import DatabaseError, Databases, connect
 from broker.adapters.mongo.contexts import MongoContexts
 from broker.adapters.mongo.entities import MongoEntities
+from broker.adapters.mongo.entity_maps import MongoEntityMaps
 from broker.adapters.mongo.history import MongoHistory
 from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.presence import Presence
 from broker.adapters.mongo.subscriptions import MongoSubscriptions
 from broker.adapters.mongo.tenants import MongoTenants
+from broker.adapters.tls import UntrustedFileError, trusting
 from broker.core.model.errors import NgsiLdError
 from broker.federation import FederationSide
 from broker.http import gateway
@@ -49,6 +52,7 @@ _log = structlog.get_logger("eclor.broker")
 _STOP = 5.0
 """Seconds for the last writes at the end; with the graceful shutdown before it, what container engines wait."""
 _STOP_ORPHANED = 1.0
+_CANCEL_AGAIN = 0.1
 _CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
 
 
@@ -75,7 +79,8 @@ class App:
         self._library = Library(contexts, self._clock, Fetcher(), read_context, own)
         loader = Loader(self._library, _CORE)
         subscriptions = MongoSubscriptions(self._databases)
-        http, mqtt = HttpSink(), MqttSink()
+        tls = trusting(settings.trusted_ca)
+        http, mqtt = HttpSink(tls=tls), MqttSink(tls=tls)
         self._notifications = Notifications(
             store=subscriptions,
             outbox=self._outbox,
@@ -107,6 +112,7 @@ class App:
             history=history,
             temporal_page=settings.temporal_page,
             federation=self._federation.ports,
+            entity_maps=MongoEntityMaps(self._databases),
         )
         self._notifications.attach(ports)
         await self._notifications.start(await self._tenants.all())
@@ -176,6 +182,9 @@ def serve(settings: Settings) -> int:
     except DatabaseError as error:
         _log.error("no database", reason=str(error)[:300], remedy="Start MongoDB, or name it with --mongo-url.")
         return 3
+    except UntrustedFileError as error:
+        _log.error("no certificate authorities", reason=str(error), remedy="Name another file with --trusted-ca.")
+        return 2
 
 
 async def _serve(settings: Settings) -> int:
@@ -207,7 +216,17 @@ async def _serve(settings: Settings) -> int:
         await server.serve(sockets=[listening])
     finally:
         await app.stop(_STOP_ORPHANED if server.is_orphaned else _STOP)
+        await _end_tasks()
     return 0
+
+
+async def _end_tasks() -> None:
+    """Cancel what still runs until it has ended: while the database is away, the driver may swallow a cancellation."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    while others:
+        for task in others:
+            task.cancel()
+        _, others = await asyncio.wait(others, timeout=_CANCEL_AGAIN)
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -229,6 +248,23 @@ def _loop_factory() -> Any:
     return uvloop.new_event_loop
 
 
+class _Unfailing:
+    """A stream that may have lost its reader: to have said something in vain must not fail what said it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write, if somebody is there."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush, if somebody is there."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 def _configure_logs(level: str) -> None:
     """One JSON object a line on standard error; libraries' warnings in the same form."""
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
@@ -237,7 +273,7 @@ def _configure_logs(level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Unfailing(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from broker.core.model.errors import BadRequestData
@@ -27,6 +28,7 @@ class Settings:
     retry_for: float
     wait_for_mongo: float
     log_level: str
+    trusted_ca: Path | None
     history: Policy[bool]
     retention: Policy[Period | None]
     temporal_page: int
@@ -55,6 +57,8 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     option("history", "on", "on, off, or by tenant and type: on,tenant/Type=off,/Type=off", type=_policy(parse_history))
     option("retention", "forever", "how long histories are kept: P2Y,/Vehicle=P30D", type=_policy(parse_retention))
     option("temporal-page", "1000", "instances of an attribute in one answer about histories", type=_positive)
+    text = "PEM file of certificate authorities to trust besides the system's, for receivers of notifications"
+    option("trusted-ca", "", text)
     option("log-level", "info", "debug, info, warning or error")
     reuse = environment.get("ECLOR_REUSE_PORT", "") not in ("", "0")
     text = "share the port with other broker processes of this machine (ECLOR_REUSE_PORT)"
@@ -78,6 +82,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] | None = None)
         retry_for=given.retry_for,
         wait_for_mongo=given.wait_for_mongo,
         log_level=given.log_level,
+        trusted_ca=Path(given.trusted_ca) if given.trusted_ca else None,
         history=given.history,
         retention=given.retention,
         temporal_page=given.temporal_page,

@@ -10,8 +10,8 @@ from tests.notifications.world import Broker, OpenOutbox, Receiver
 async def make_broker() -> AsyncIterator[Callable[..., Broker]]:
     made: list[Broker] = []
 
-    def make(store=None, outbox=None, timer=None, give_up_after=3_600.0) -> Broker:
-        made.append(Broker(store or MemorySubscriptions(), outbox or OpenOutbox(), timer, give_up_after))
+    def make(store=None, outbox=None, timer=None, give_up_after=3_600.0, tls=None) -> Broker:
+        made.append(Broker(store or MemorySubscriptions(), outbox or OpenOutbox(), timer, give_up_after, tls))
         return made[-1]
 
     yield make
@@ -28,8 +28,8 @@ async def broker(make_broker) -> Broker:
 async def make_receiver() -> AsyncIterator[Callable]:
     made: list[Receiver] = []
 
-    async def make() -> Receiver:
-        made.append(await Receiver().start())
+    async def make(tls=None) -> Receiver:
+        made.append(await Receiver(tls).start())
         return made[-1]
 
     yield make

@@ -2,60 +2,19 @@
 
 import asyncio
 import json
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import AsyncIterator, Callable
 
 import aiomqtt
 import pytest
 
 from tests.core.subscribe.building import CONTEXT_URL, created, entity, updated
+from tests.notifications.mosquitto import mosquitto_in
 from tests.notifications.world import until
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-class Mosquitto:
-    """An MQTT broker that can be stopped and started again on the same port."""
-
-    def __init__(self, binary: str, directory) -> None:
-        self.port = _free_port()
-        self._binary = binary
-        self._config = directory / "mosquitto.conf"
-        self._config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [self._binary, "-c", str(self._config)]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 0.2).close()
-                return
-            except OSError:
-                assert time.monotonic() < deadline, "mosquitto did not start"
-                time.sleep(0.05)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(10)
-            self._process = None
 
 
 @pytest.fixture
 def mosquitto(tmp_path):
-    binary = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-    if binary is None:
-        pytest.skip("no mosquitto on PATH: tests of MQTT notifications need one")
-    broker = Mosquitto(binary, tmp_path)
+    broker = mosquitto_in(tmp_path)
     broker.start()
     yield broker
     broker.stop()

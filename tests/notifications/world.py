@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,10 +86,15 @@ class Broker:
     """The notification side of one process, with what stands around it."""
 
     def __init__(
-        self, store: SubscriptionRecords, outbox: OpenOutbox, timer: Timer | None, give_up_after: float
+        self,
+        store: SubscriptionRecords,
+        outbox: OpenOutbox,
+        timer: Timer | None,
+        give_up_after: float,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.store, self.outbox, self.clock = store, outbox, SystemClock()
-        http, mqtt = HttpSink(), MqttSink()
+        http, mqtt = HttpSink(tls=tls), MqttSink(tls=tls)
         self.notifications = Notifications(
             store=store,
             outbox=outbox,
@@ -130,9 +136,10 @@ class Broker:
 
 
 class Receiver:
-    """An HTTP server that keeps what it gets. `answer` decides what comes back."""
+    """An HTTP server that keeps what it gets, and answers with `status` once the `gate`, if any, is open."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.bodies: list[dict[str, Any]] = []
         self.requests: list[web.Request] = []
         self.status = 200
@@ -145,7 +152,7 @@ class Receiver:
         app.router.add_route("*", "/{path:.*}", self._take)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=self._tls)
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr] (bound just now)
         return self
@@ -156,7 +163,8 @@ class Receiver:
             self._runner = None
 
     def notification(self, path: str = "notify", **endpoint: Any) -> dict[str, Any]:
-        return {"endpoint": {"uri": f"http://127.0.0.1:{self.port}/{path}", **endpoint}}
+        scheme = "http" if self._tls is None else "https"
+        return {"endpoint": {"uri": f"{scheme}://127.0.0.1:{self.port}/{path}", **endpoint}}
 
     def values(self, name: str = "level") -> list[Any]:
         """The values of an attribute in the order of arrival."""

@@ -1,6 +1,7 @@
 """Notifications over HTTP (clause 6.3.8)."""
 
 import asyncio
+import ssl
 
 import aiohttp
 from multidict import CIMultiDict
@@ -21,10 +22,14 @@ _CONNECTIONS_PER_HOST = 64
 class HttpSink:
     """Sink of `http` and `https` endpoints: one session, connections kept open, redirects not followed.
 
-    To be used within one event loop; the session begins with the first message.
+    To be used within one event loop; the session begins with the first message. `tls` is for `https`; by default the
+    system's authorities are trusted.
     """
 
-    def __init__(self, *, timeout: float = DEFAULT_TIMEOUT, user_agent: str = "ECLOR") -> None:
+    def __init__(
+        self, *, timeout: float = DEFAULT_TIMEOUT, user_agent: str = "ECLOR", tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._tls = tls
         self._timeout = timeout
         self._user_agent = user_agent
         self._session: aiohttp.ClientSession | None = None
@@ -67,7 +72,9 @@ class HttpSink:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS, limit_per_host=_CONNECTIONS_PER_HOST),
+                connector=aiohttp.TCPConnector(
+                    limit=_CONNECTIONS, limit_per_host=_CONNECTIONS_PER_HOST, ssl=self._tls or True
+                ),
                 headers={"User-Agent": self._user_agent},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
@@ -86,5 +93,9 @@ class HttpSink:
 
 def _reason(error: Exception) -> str:
     """What went wrong without the URL, which may hold a password."""
+    certificate_error = getattr(error, "certificate_error", None)
+    if certificate_error is not None:
+        reason = getattr(certificate_error, "verify_message", "") or certificate_error
+        return f"{reason} (an authority of your own is named with --trusted-ca)"[:200]
     cause = getattr(error, "os_error", None) or error
     return str(getattr(cause, "strerror", "") or "")[:200]
