@@ -5,10 +5,14 @@ for one that says less, and what has ended stays ended.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+import orjson
+
+from agents.core.instant import format_instant
+from agents.core.jexl.evaluate import Expression
 from agents.core.model import Instant, Json
 
 
@@ -67,6 +71,24 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandAttribute:
+    """What a client can command and how the device wants to be told."""
+
+    name: str
+    object_id: str
+    expression: Expression | None = None
+    """Makes what the device is told out of `value` (also under the command's name)."""
+    payload_type: str | None = None
+    """`binaryfromstring`, `binaryfromhex`, `binaryfromjson`, `text` or `json`: the device is told the value alone."""
+    content_type: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    qos: int = 0
+    retain: bool = False
+    f_port: int | None = None
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Downlink:
     """What a network is asked to transmit: a command in the form the device understands.
 
@@ -102,9 +124,47 @@ def expired(command: Command, now: Instant) -> bool:
     return not command.ended and now >= command.expires
 
 
-def report(command: Command) -> dict[str, Any]:
-    """The attributes of the entity that tell clients how far it has come (`<command>_status`, `<command>_info`).
+def argument(attribute: CommandAttribute, command: Command, context: Mapping[str, Any]) -> Json:
+    """What the device is told: the value as it is, or what the command's expression makes of it.
 
-    Values are as they stand; `agents.core.translate` has no part in it, since these are no measures.
+    Raises:
+        NotEvaluable: The expression has no value for this one.
     """
-    return {f"{command.name}_status": command.status.value, f"{command.name}_info": command.info}
+    if attribute.expression is None:
+        return command.value
+    return attribute.expression.evaluate({**context, "value": command.value, command.name: command.value})
+
+
+def content(attribute: CommandAttribute, told: Json) -> bytes:
+    """What the device is told, alone, in the form its command demands.
+
+    Raises:
+        ValueError: It has no such form.
+    """
+    kind = attribute.payload_type
+    if kind == "binaryfromhex":
+        return bytes.fromhex(told)
+    if kind in ("text", "binaryfromstring"):
+        return (told if isinstance(told, str) else orjson.dumps(told).decode()).encode()
+    return orjson.dumps(told)
+
+
+def report(command: Command) -> dict[str, Any]:
+    """The attributes of the entity that tell clients how far it has come, normalized NGSI-LD."""
+    at = format_instant(command.changed)
+    info = "" if command.info is None else command.info
+    return {
+        f"{command.name}_status": {"type": "Property", "value": command.status.value, "observedAt": at},
+        f"{command.name}_info": {"type": "Property", "value": info, "observedAt": at},
+    }
+
+
+def stored(command: Command) -> dict[str, Any]:
+    """The document that gives this command again."""
+    document = asdict(command)
+    return {**document, "status": command.status.value}
+
+
+def restored(document: Mapping[str, Any]) -> Command:
+    """The command of a document."""
+    return Command(**{**document, "status": CommandStatus(document["status"])})

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from agents.core.commands import CommandAttribute
 from agents.core.errors import InvalidDescription
 from agents.core.jexl.evaluate import Expression, expression
 from agents.core.jexl.values import NotEvaluable
@@ -32,22 +33,6 @@ class Attribute:
     skip_value: Any = None
     entity: "tuple[str | Expression | None, str | None] | None" = None
     """Name and type of another entity it belongs to."""
-
-
-@dataclass(frozen=True, slots=True)
-class CommandAttribute:
-    """What a client can command and how the device wants to be told."""
-
-    name: str
-    object_id: str
-    expression: Expression | None = None
-    payload_type: str | None = None
-    content_type: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    qos: int = 0
-    retain: bool = False
-    f_port: int | None = None
-    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
