@@ -25,13 +25,11 @@ from broker.adapters.delivery.mqtt import MqttSink
 from broker.adapters.mongo.client import DatabaseError, Databases, connect
 from broker.adapters.mongo.contexts import MongoContexts
 from broker.adapters.mongo.entities import MongoEntities
-from broker.adapters.mongo.entity_maps import MongoEntityMaps
 from broker.adapters.mongo.history import MongoHistory
 from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.presence import Presence
 from broker.adapters.mongo.subscriptions import MongoSubscriptions
 from broker.adapters.mongo.tenants import MongoTenants
-from broker.adapters.tls import UntrustedFileError, trusting
 from broker.core.model.errors import NgsiLdError
 from broker.federation import FederationSide
 from broker.http import gateway
@@ -79,8 +77,7 @@ class App:
         self._library = Library(contexts, self._clock, Fetcher(), read_context, own)
         loader = Loader(self._library, _CORE)
         subscriptions = MongoSubscriptions(self._databases)
-        tls = trusting(settings.trusted_ca)
-        http, mqtt = HttpSink(tls=tls), MqttSink(tls=tls)
+        http, mqtt = HttpSink(), MqttSink()
         self._notifications = Notifications(
             store=subscriptions,
             outbox=self._outbox,
@@ -112,7 +109,6 @@ class App:
             history=history,
             temporal_page=settings.temporal_page,
             federation=self._federation.ports,
-            entity_maps=MongoEntityMaps(self._databases),
         )
         self._notifications.attach(ports)
         await self._notifications.start(await self._tenants.all())
@@ -182,9 +178,6 @@ def serve(settings: Settings) -> int:
     except DatabaseError as error:
         _log.error("no database", reason=str(error)[:300], remedy="Start MongoDB, or name it with --mongo-url.")
         return 3
-    except UntrustedFileError as error:
-        _log.error("no certificate authorities", reason=str(error), remedy="Name another file with --trusted-ca.")
-        return 2
 
 
 async def _serve(settings: Settings) -> int:

@@ -4,12 +4,13 @@ A request to the API passes, in this order: route, body (411, 413), tenant, para
 clients can see: a chunked body is refused before its tenant is looked at (clause 6.3.4).
 """
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from time import perf_counter
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from broker.core.model.errors import InvalidRequest, OperationNotSupported, ResourceNotFound
+from broker.core.model.errors import InvalidRequest, OperationNotSupported, ResourceNotFound, Unavailable
 from broker.http.application import application
 from broker.http.cors import CrossOrigin, allowed_methods
 from broker.http.message import ALLOW, TENANT, Request, Response, headers_of
@@ -96,6 +97,9 @@ class Gateway:
                 if request.query_string:
                     target.check(request)
                 response = await target.handler(self._ports, request)
+        except CancelledError:
+            # The server ends, and has waited for this request as long as it does.
+            response = respond_to(Unavailable("The broker is stopping; try again in a few seconds."), method, path)
         except Exception as error:
             response = respond_to(error, method, path)
         self._finish(response, headers)
