@@ -70,9 +70,12 @@ class Platform:
         command = [str(Path(sys.executable).with_name("eclor"))]
         command += ["run", "--data-dir", str(self.data), "--port", str(self.port), "--log", "json"]
         command += ["--agents-port", str(self.agents_port), "--mqtt-port", str(self.mqtt_port)]
-        with (self.data.parent / "platform.log").open("a") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        self.process = self._run(command)
         await until(self.serves, lambda: f"the platform serves\n{self.last_words()}")
+
+    def _run(self, command: list[str]) -> "subprocess.Popen[bytes]":
+        with (self.data.parent / "platform.log").open("a") as log:
+            return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
     async def serves(self) -> bool:
         """Whether broker and agents say that they are well."""

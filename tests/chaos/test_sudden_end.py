@@ -34,7 +34,7 @@ async def test_a_killed_platform_leaves_nobody_and_its_successor_delivers_what_w
         return not any(alive(pid) for pid in platform.seen)
 
     platform.process.wait()
-    await until(all_gone, lambda: str({name: pid for name, pid in family.items() if alive(pid)}), patience=20)
+    await until(all_gone, lambda: f"{ {n: p for n, p in family.items() if alive(p)} }\n{platform.last_words()}", 20)
     await writers.stop()
     successor = Platform(data)
     try:
