@@ -4,12 +4,13 @@ Histories are read and changed without touching current entities. Every operatio
 NonexistentTenant for a tenant that is not there, and ResourceNotFound for what is not there.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from broker.core.model.draft import SCOPE
 from broker.core.model.entity import Attributes, Entity, Instance
-from broker.core.model.errors import OperationNotSupported, ResourceNotFound
+from broker.core.model.entity_map import EntityMap
+from broker.core.model.errors import OperationNotSupported, ResourceNotFound, TooManyResults
 from broker.core.model.instances import stored
 from broker.core.model.instant import Instant
 from broker.core.ql.ast import EntityQuery
@@ -19,6 +20,7 @@ from broker.core.temporal.aggregate import Aggregation, Cell, aggregate, not_eli
 from broker.core.temporal.evolution import Cut, Demand, Evolution, Excerpt, excerpt, shorten
 from broker.core.temporal.sample import deleted, parse_instance_id, scope_instance
 from broker.core.temporal.series import Track
+from broker.operations.entity_maps import MAX_ENTITIES, keep_map
 from broker.operations.ports import Ports, TemporalStore
 from broker.operations.tenancy import require_tenant
 
@@ -136,6 +138,21 @@ async def query_evolutions(ports: Ports, tenant: str, wanted: EvolutionQuery, de
     return EvolutionPage(excerpts, shorten(excerpts, demand), total, more)
 
 
+async def map_evolutions(
+    ports: Ports, tenant: str, query: EntityQuery, demand: Demand, wanted: int | None
+) -> EntityMap:
+    """Clause 5.14.5: an entity map of the entities whose evolution the query finds; `wanted` as in `map_query`.
+
+    Raises TooManyResults beyond MAX_ENTITIES.
+    """
+    found: list[str] = []
+    async for each in _matching(ports, tenant, query, demand):
+        found.append(each.id)
+        if len(found) > MAX_ENTITIES:
+            raise TooManyResults(f"An entity map lists at most {MAX_ENTITIES} entities; narrow the query.")
+    return await keep_map(ports, tenant, found, wanted)
+
+
 Aggregated = Mapping[str, Mapping[str | None, tuple[str, Mapping[str, list[Cell]]]]]
 
 
@@ -164,29 +181,36 @@ async def _select(
     ports: Ports, tenant: str, wanted: EvolutionQuery, demand: Demand
 ) -> tuple[list[Excerpt], int | None, bool]:
     """The page of evolutions that the query finds, as far as they are shown; the count if wanted; if others follow."""
+    end = wanted.offset + wanted.limit
+    shown: list[Excerpt] = []
+    matched = 0
+    async for each in _matching(ports, tenant, wanted.query, demand, descending=wanted.descending):
+        matched += 1
+        if wanted.offset < matched <= end:
+            shown.append(excerpt(each, demand))
+        if matched > end and not wanted.count:
+            break
+    return shown, matched if wanted.count else None, matched > end
+
+
+async def _matching(
+    ports: Ports, tenant: str, query: EntityQuery, demand: Demand, *, descending: bool = False
+) -> AsyncIterator[Evolution]:
+    """All evolutions that the query finds, by id."""
     await require_tenant(ports, tenant)
-    store, query, end = _store(ports), wanted.query, wanted.offset + wanted.limit
-    holds, basis = _condition(query), _basis(query, demand)
+    store, holds, basis = _store(ports), _condition(query), _basis(query, demand)
     attributes = frozenset(query.attributes) or None
     of_datasets = Demand(demand.query, attributes=attributes, dataset_ids=demand.dataset_ids)
-    shown: list[Excerpt] = []
-    after, matched = None, 0
-    while matched <= end or wanted.count:
-        group = await store.candidates(tenant, query.selectors, after, _AT_ONCE, descending=wanted.descending)
-        if not group:
-            break
+    after = None
+    while group := await store.candidates(tenant, query.selectors, after, _AT_ONCE, descending=descending):
         after = group[-1].id
         await store.load(tenant, group, basis)
         for each in group:
             whole = excerpt(each, basis)
             if whole.is_empty or not holds(whole):
                 continue
-            if demand.dataset_ids is not None and excerpt(each, of_datasets).is_empty:
-                continue
-            matched += 1
-            if wanted.offset < matched <= end:
-                shown.append(excerpt(each, demand))
-    return shown, matched if wanted.count else None, matched > end
+            if demand.dataset_ids is None or not excerpt(each, of_datasets).is_empty:
+                yield each
 
 
 def _basis(query: EntityQuery, demand: Demand) -> Demand:

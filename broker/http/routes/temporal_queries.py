@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from broker.core.jsonld.context import ActiveContext
+from broker.core.model.entity_map import EntityMap, render_entity_map
 from broker.core.model.errors import BadRequestData, ResourceNotFound
 from broker.core.ql.ast import EntitySelector
 from broker.core.represent.temporal import represent_aggregates, represent_evolution, represent_values
 from broker.core.temporal.evolution import Cut, Excerpt
 from broker.http import params
+from broker.http.entity_maps import lifetime_of, map_header, named_or_none, wants_map
 from broker.http.message import Header, Request, Response
 from broker.http.negotiate import PLAIN, answer_type, context_of, read_object
 from broker.http.paging import paging_of
@@ -28,7 +30,7 @@ from broker.http.parameters import (
     SELECTION,
     options,
 )
-from broker.http.responses import ROOT, with_context
+from broker.http.responses import ROOT, plain_json, with_context
 from broker.http.route import Answer, Route
 from broker.http.routes.entity_attributes import entity_id_of
 from broker.http.selection import Selection, check_links, parameters_of, read_selection, selectors_of
@@ -44,6 +46,7 @@ from broker.http.temporal import (
     unfold,
 )
 from broker.operations import temporal
+from broker.operations.entity_maps import within
 from broker.operations.ports import Ports
 from broker.operations.query import refuse_too_wide
 
@@ -101,7 +104,11 @@ async def _answer(
     check_links(selection.query, 0)
     refuse_too_wide(selection.query, local=selection.local)
     descending = _descending(selection, parameters)
-    wanted = temporal.EvolutionQuery(selection.query, paging.limit, paging.offset, paging.count, descending)
+    looked_for, map_headers = selection.query, list[Header]()
+    if wants_map(request, parameters):
+        entity_map = await named_or_none(ports, request) or await _new_map(ports, request, parameters, selection, view)
+        looked_for, map_headers = within(looked_for, entity_map), [map_header(entity_map)]
+    wanted = temporal.EvolutionQuery(looked_for, paging.limit, paging.offset, paging.count, descending)
     shown: list[dict[str, Any]]
     cut = None
     if view.aggregation is not None:
@@ -112,8 +119,45 @@ async def _answer(
     else:
         page = await temporal.query_evolutions(ports, request.tenant, wanted, view.demand)
         shown, cut, total, more = _shown(page.excerpts, context, view), page.cut, page.total, page.more
-    extra = paging.headers(request, ROOT + path, media_type, more, total) + _range(view, cut)
+    extra = paging.headers(request, ROOT + path, media_type, more, total) + _range(view, cut) + map_headers
     return _partial(with_context(request, context, shown, media_type, extra), cut)
+
+
+async def create_map(ports: Ports, request: Request) -> Response:
+    """5.14.5 by GET."""
+    context = await context_of(ports, request)
+    return await _created_map(ports, request, context, request.parameters)
+
+
+async def create_map_by_post(ports: Ports, request: Request) -> Response:
+    """5.14.5 by POST."""
+    document, context = await read_object(ports, request)
+    parameters = parameters_of(document, {**request.parameters, **unfold(document)})
+    return await _created_map(ports, request, context, parameters, selectors_of(document, context))
+
+
+async def _created_map(
+    ports: Ports,
+    request: Request,
+    context: ActiveContext,
+    parameters: Mapping[str, str],
+    selectors: tuple[EntitySelector, ...] | None = None,
+) -> Response:
+    view = read_view(parameters, context, ports.temporal_page, required=True)
+    selection = read_selection(parameters, context, selectors)
+    check_links(selection.query, 0)
+    refuse_too_wide(selection.query, local=selection.local)
+    made = await _new_map(ports, request, parameters, selection, view)
+    response = plain_json(201, render_entity_map(made))
+    response.headers.append(map_header(made))
+    return response
+
+
+async def _new_map(
+    ports: Ports, request: Request, parameters: Mapping[str, str], selection: Selection, view: TemporalView
+) -> EntityMap:
+    lifetime = lifetime_of(parameters)
+    return await temporal.map_evolutions(ports, request.tenant, selection.query, view.demand, lifetime)
 
 
 def _shown(excerpts: list[Excerpt], context: ActiveContext, view: TemporalView) -> list[dict[str, Any]]:
@@ -144,10 +188,39 @@ _FOUND = (
     Answer(200, "A page of the histories found.", "EntityTemporal[]", ("Link", "NGSILD-Results-Count")),
     Answer(206, "Part of the range asked for.", "EntityTemporal[]", ("Link", "Content-Range")),
 )
+_MAPPED = (Answer(201, "The map of the entities found.", "EntityMap", ("NGSILD-EntityMap",)),)
 _FORMS = options(VALUES, AGGREGATED, "sysAttrs", "count")
 _SHOWN = (PICK, OMIT, DATASET_ID, LANG, FORMAT)
 
+_QUERY = (
+    *(*SELECTION, *RANGE, *AGGREGATION, *_SHOWN, *PAGE, ORDER_BY, COLLATION, EXPAND_VALUES, JSON_KEYS),
+    *(*DISTRIBUTION, _FORMS),
+)
+
 ROUTES = (
+    Route(
+        "GET",
+        "/temporal/entityMaps",
+        create_map,
+        "createTemporalEntityMap",
+        "5.14.5, 6.35.3.1",
+        "Map the entities whose histories a query finds",
+        _QUERY,
+        answers=_MAPPED,
+        errors=(403, 404),
+    ),
+    Route(
+        "POST",
+        "/temporal/entityMaps",
+        create_map_by_post,
+        "createTemporalEntityMapByPost",
+        "5.14.5, 6.35.3.2",
+        "Map the entities whose histories a query in the body finds",
+        (*PAGE, FORMAT, LOCAL, *AGGREGATION, _FORMS),
+        "Query",
+        _MAPPED,
+        (403, 404),
+    ),
     Route(
         "GET",
         "/temporal/entities",
@@ -155,10 +228,7 @@ ROUTES = (
         "queryTemporal",
         "5.7.4, 6.18.3.2",
         "Find histories",
-        (
-            *(*SELECTION, *RANGE, *AGGREGATION, *_SHOWN, *PAGE, ORDER_BY, COLLATION, EXPAND_VALUES, JSON_KEYS),
-            *(*DISTRIBUTION, _FORMS),
-        ),
+        _QUERY,
         answers=_FOUND,
         errors=(403, 404),
     ),
