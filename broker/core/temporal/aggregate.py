@@ -21,8 +21,8 @@ _DURATION = re.compile(
 )
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
-_FIRST, _LAST = -62_135_596_800 * _SECOND, 253_402_300_799 * _SECOND
-"""The years from 1 to 9999, which are those that can be written."""
+_FIRST, _LAST = -30_610_224_000 * _SECOND, 253_402_300_799 * _SECOND
+"""The years from 1000 to 9999: those of four digits."""
 _MOST = 10**6
 """Largest number in a duration: more than any calendar has."""
 MAX_PERIODS = 100_000
