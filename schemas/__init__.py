@@ -28,13 +28,17 @@ CONTEXTS: dict[str, str] = {
 CONTEXTS["https://w3id.org/security/data-integrity/v2"] = "core/w3id-security-data-integrity-v2.jsonld"
 
 SMART_DATA_MODELS: dict[str, str] = {
+    "Alert": "alert",
     "Device": "device",
     "Energy": "energy",
     "Environment": "environment",
     "Parking": "parking",
+    "ParksAndGardens": "parks_and_gardens",
     "Streetlighting": "streetlighting",
+    "Transportation": "transportation",
     "WasteManagement": "waste_management",
     "WaterConsumption": "water_consumption",
+    "Weather": "weather",
 }
 """Subject of Smart Data Models to its directory below this package."""
 

@@ -1,0 +1,1 @@
+"""Smart Data Models of dataModel.Alert."""
