@@ -1,8 +1,10 @@
 """From messages in the spool to entities in the broker, step by step. Nothing a message holds stops the stream."""
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from agents.codecs.outcome import Decoded
 from agents.codecs.sandbox import CodecCall
@@ -27,6 +29,17 @@ _DETAIL = 1_000
 _TOPIC = 1_024
 _FUTURE = 86_400 * 1_000_000  # µs a device's clock may be ahead; beyond, the time of arrival holds
 _EARLIEST = 946_684_800 * 1_000_000  # µs, the year 2000: a clock that was never set
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Messages taken together, ready to be stored."""
+
+    messages: Sequence[Message]
+    items: Sequence[Item]
+    identities: Sequence[bytes | None]
+    """Of the items, in their order."""
+    rejected: list[Rejection]
 
 
 def _now() -> Instant:
@@ -54,31 +67,54 @@ class Ingest:
         self._tally = tally
         self._observer = observer
         self._now = now
+        self._in_flight: set[bytes | None] = set()
 
     async def run(self) -> None:
-        """Process messages until cancelled; each leaves the spool once it is stored or rejected."""
-        while True:
-            messages = await self._backlog.take(BATCH)
-            try:
-                await self.process(messages)
-            except BaseException:
-                self._backlog.retake(messages)
-                raise
+        """Process messages until cancelled; each leaves the spool once it is stored or rejected.
+
+        While a batch is on its way to the broker the next one is read, decoded and mapped.
+        """
+        storing: asyncio.Task[None] | None = None
+        under_way: list[Message] = []
+        try:
+            while True:
+                messages = await self._backlog.take(BATCH)
+                under_way += messages
+                batch = await self._prepare(messages)
+                if storing is not None:
+                    await storing
+                    del under_way[: -len(messages)]
+                storing = asyncio.create_task(self._finish(batch))
+        except BaseException:
+            if storing is not None:
+                storing.cancel()
+                await asyncio.gather(storing, return_exceptions=True)
+            self._in_flight.clear()
+            self._backlog.retake(under_way)
+            raise
 
     async def process(self, messages: Sequence[Message]) -> None:
         """Take messages, the last ones taken from the spool, through all the steps."""
+        await self._finish(await self._prepare(messages))
+
+    async def _prepare(self, messages: Sequence[Message]) -> _Batch:
         rejected: list[Rejection] = []
         items = self._read(messages, rejected)
         fresh, identities = self._without_repetitions(items)
         await self._decode(fresh)
         self._translate(fresh)
-        await self._store(fresh)
-        for item in fresh:
+        return _Batch(messages, fresh, identities, rejected)
+
+    async def _finish(self, batch: _Batch) -> None:
+        await self._store(batch.items)
+        for item in batch.items:
             if item.error is not None:
-                rejected.append(self._rejection(item.message, item.error, item))
-        stored = [identity for item, identity in zip(fresh, identities, strict=True) if identity and not item.error]
-        await self._backlog.settle(messages, stored, rejected)
-        for item in fresh:
+                batch.rejected.append(self._rejection(item.message, item.error, item))
+        pairs = zip(batch.items, batch.identities, strict=True)
+        stored = [identity for item, identity in pairs if identity and not item.error]
+        await self._backlog.settle(batch.messages, stored, batch.rejected)
+        self._in_flight.difference_update(batch.identities)
+        for item in batch.items:
             self._observer.observe(item)
 
     def _read(self, messages: Sequence[Message], rejected: list[Rejection]) -> list[Item]:
@@ -109,14 +145,13 @@ class Ingest:
     def _without_repetitions(self, items: list[Item]) -> tuple[list[Item], list[bytes | None]]:
         fresh: list[Item] = []
         identities: list[bytes | None] = []
-        batch: set[bytes] = set()
         for item in items:
             identity = _identity(item)
             if identity is not None:
-                if identity in batch or self._backlog.known(identity):
+                if identity in self._in_flight or self._backlog.known(identity):
                     self._tally.count("repeated")
                     continue
-                batch.add(identity)
+                self._in_flight.add(identity)
             fresh.append(item)
             identities.append(identity)
         return fresh, identities
