@@ -40,7 +40,7 @@ async def record(world: World, numbers: range, **members: Any) -> None:
 async def fill(world: World, count: int) -> None:
     """Many samples at once."""
     entity = Entity(ENTITY, ["urn:Room"], {TEMP: [sample(number) for number in range(count)]})
-    await world.history.add("", entity, START + count * MINUTE)
+    await world.history.add("", entity, START - 1)
 
 
 async def everything(client: Client, **more: str) -> list[Any]:

@@ -86,6 +86,14 @@ async def test_4_5_6_concurrent_writes_all_are_there_each_with_its_own_instance_
     assert {each["value"] for each in shown} == {1, *range(100, 150)}
 
 
+async def test_5_6_8_an_entity_twice_in_a_batch_is_recorded_twice(client: Client) -> None:
+    batch = [{**ROOM, "temp": {"type": "Property", "value": value}} for value in (1, 2, 3)]
+    await client.post("/entityOperations/upsert", batch)
+    shown = (await client.get(HERE)).json["temp"]
+    assert [each["value"] for each in shown] == [1, 2, 3]
+    assert len({each["instanceId"] for each in shown}) == 3
+
+
 @pytest.mark.parametrize("world", ["off", "on,/Room=off", "on,*/*=off"], indirect=True)
 async def test_nothing_is_recorded_where_the_setting_says_so(world: World) -> None:
     await world.client.post("/entities", ROOM)

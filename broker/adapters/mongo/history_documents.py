@@ -11,8 +11,9 @@ where `first` and `last` bound the times of observation (of recording, where the
 of recording. `evolutions` knows the entities that have a history without being current.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from bson import Binary
 from bson.max_key import MaxKey
@@ -26,22 +27,31 @@ from broker.core.temporal.sample import Sample, recorded, tied
 from broker.core.temporal.series import natural_time
 
 Document = dict[str, Any]
+Ties: TypeAlias = defaultdict[tuple[Instant, str], int]
+"""For an instant and an attribute, how many instances were recorded of it."""
 
 LARGEST_CHUNK = 1_000
 """Samples in one chunk: enough that its columns pack well, few enough that to change one costs milliseconds."""
 
 
-def of_change(change: Change, version: str) -> Document | None:
+def of_change(change: Change, version: str, ties: Ties) -> Document | None:
     """What a committed change adds to the history; None where it touched nothing that has one."""
     attributes = recorded(change)
     if not attributes:
         return None
-    return of_attributes(change.entity.id, change.entity.types, attributes, change.at, version)
+    return of_attributes(change.entity.id, change.entity.types, attributes, change.at, version, ties)
 
 
-def of_attributes(entity_id: str, types: list[str], attributes: Attributes, at: Instant, version: str) -> Document:
-    """Instances recorded together."""
-    several = {iri: tied(each) if len(each) > 1 else each for iri, each in attributes.items()}
+def of_attributes(
+    entity_id: str, types: list[str], attributes: Attributes, at: Instant, version: str, ties: Ties | None = None
+) -> Document:
+    """Instances recorded together. `ties` counts what was recorded before of the same entity by the same group."""
+    several: Attributes = {}
+    for iri, instances in attributes.items():
+        taken = ties[at, iri] if ties is not None else 0
+        several[iri] = tied(instances, taken) if taken or len(instances) > 1 else instances
+        if ties is not None:
+            ties[at, iri] = taken + len(instances)
     stored = to_document(Entity("", types, several), "")
     document = {
         "_id": {"e": entity_id, "t": at, "v": version},

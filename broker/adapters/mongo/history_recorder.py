@@ -4,6 +4,7 @@ A document's `_id` holds the version that its write gave the entity. So when an 
 group is finished later, what had arrived is not recorded twice.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -12,7 +13,7 @@ import structlog
 from bson.raw_bson import RawBSONDocument
 
 from broker.adapters.mongo.client import Database
-from broker.adapters.mongo.history_documents import of_change
+from broker.adapters.mongo.history_documents import Ties, of_change
 from broker.adapters.mongo.plan import EntityPlan
 from broker.core.model.change import Change, Trigger
 from broker.core.temporal.policy import Policy
@@ -40,9 +41,10 @@ class Recorder:
         found: Records = {}
         for plan in plans:
             documents = []
+            ties: Ties = defaultdict(int)
             for number, (_, change) in enumerate(plan.effective):
                 if self._policy.of(self._tenant, change.entity.types):
-                    document = of_change(change, f"{plan.version}.{number}")
+                    document = of_change(change, f"{plan.version}.{number}", ties)
                     if document is not None:
                         documents.append(bson.encode(document))
             if documents:

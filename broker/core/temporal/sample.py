@@ -93,9 +93,9 @@ def scope_instance(scopes: list[str] | None, at: Instant) -> Instance:
     return instance
 
 
-def tied(instances: Iterable[Instance]) -> list[Instance]:
-    """Instances of one attribute recorded together, each but the first with its tie number as member `tie`."""
-    return [{**instance, "tie": tie} if tie else instance for tie, instance in enumerate(instances)]
+def tied(instances: Iterable[Instance], first: int = 0) -> list[Instance]:
+    """Instances of one attribute recorded at one instant, with their tie numbers (but 0) as member `tie`."""
+    return [{**instance, "tie": tie} if tie else instance for tie, instance in enumerate(instances, first)]
 
 
 def _changed(now: Iterable[Instance], former: Iterable[Instance], at: Instant) -> list[Instance]:
