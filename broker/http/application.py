@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.staticfiles import StaticFiles
 
+from broker.http.deliveries import Deliveries, add_deliveries
 from broker.http.description import describe
 from broker.http.metrics import Metrics
 from broker.http.reference import render
@@ -30,10 +31,18 @@ _SUMMARY = (
 )
 
 
-def application(*, health: Callable[[], Awaitable[dict[str, Any]]], public_url: str, metrics: Metrics) -> FastAPI:
+def application(
+    *,
+    health: Callable[[], Awaitable[dict[str, Any]]],
+    public_url: str,
+    metrics: Metrics,
+    deliveries: Deliveries | None = None,
+) -> FastAPI:
     """Build it. For the arguments see `broker.http.gateway.build`."""
     app = FastAPI(title="ECLOR", version=_version(), summary=_TITLE, docs_url=None, redoc_url=None)
     _add_state(app, health, metrics)
+    if deliveries is not None:
+        add_deliveries(app, deliveries)
     _add_page(app)
     _describe_api(app, public_url)
     return app

@@ -181,7 +181,7 @@ class Lane:
             async with courier.suspects if self._failures > 1 else nullcontext():
                 await sink.send(subscription.endpoint, message)
         except DeliveryError as error:
-            courier.tallies.of(self.tenant, self.subscription_id).failed(courier.clock.now())
+            courier.tallies.of(self.tenant, self.subscription_id).failed(courier.clock.now(), str(error))
             if not self._failures:
                 _log.warning(
                     "notification failed", tenant=self.tenant, subscription=self.subscription_id, reason=str(error)
@@ -245,6 +245,7 @@ class Lane:
                 break
             count += 1
         if count:
+            self._courier.tallies.of(self.tenant, self.subscription_id).given_up += count
             _log.error("notifications given up", tenant=self.tenant, subscription=self.subscription_id, count=count)
             self._settle(self._take(count))
 

@@ -178,7 +178,7 @@ class Notifications:
             try:
                 await sink.send(subscription.endpoint, message)
             except DeliveryError as error:
-                self._tallies.of(tenant, subscription.id).failed(self._clock.now())
+                self._tallies.of(tenant, subscription.id).failed(self._clock.now(), str(error))
                 _log.warning(
                     "periodic notification failed", tenant=tenant, subscription=subscription.id, reason=str(error)
                 )

@@ -83,6 +83,11 @@ class MemorySubscriptions:
                 stored = subscriptions[subscription_id]
                 stored["tally"] = _counted(stored.get("tally", {}), tally)
 
+    async def failing(self, tenant: str, limit: int) -> list[dict[str, Any]]:
+        """Those whose last notification failed, in order of creation."""
+        every = self._of(tenant).values()
+        return deepcopy([each for each in every if each.get("tally", {}).get("status") == "failed"][:limit])
+
     async def claim(self, tenant: str, subscription_id: str, now: Instant, until: Instant) -> bool:
         """Whether it was free at `now`; if so it is taken until `until`."""
         key = (tenant, subscription_id)
@@ -145,10 +150,12 @@ def _counted(stored: Mapping[str, Any], tally: Tally) -> dict[str, Any]:
         "lastSuccess": tally.last_success,
         "lastFailure": tally.last_failure,
         "status": tally.status,
+        "reason": tally.reason,
     }
     return {
         **stored,
         "timesSent": stored.get("timesSent", 0) + tally.times_sent,
         "timesFailed": stored.get("timesFailed", 0) + tally.times_failed,
+        "givenUp": stored.get("givenUp", 0) + tally.given_up,
         **{name: value for name, value in newer.items() if value is not None},
     }

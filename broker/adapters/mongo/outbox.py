@@ -22,10 +22,14 @@ from broker.adapters.mongo.tenants import MongoTenants
 from broker.core.model.change import Change, Trigger
 from broker.core.model.entity import Entity
 from broker.core.model.errors import NgsiLdError
+from broker.core.model.instant import Instant
+from broker.operations.deliveries import WaitingChange
 from broker.operations.ports import OutboxEntry
 
 _ADOPTED_AT_ONCE = 1_000
 """Groups taken over in one go from a process that is gone; the rest follows with the next look."""
+_LONGEST_LOOK = 5_000
+"""Milliseconds for which the database may count what waits."""
 _FLUSH_AFTER = 1.0
 """Seconds that settled entries wait for company before they are written back."""
 
@@ -92,6 +96,33 @@ class MongoOutbox:
         except PyMongoError as error:
             raise translate(error) from error
         return found[:limit]
+
+    async def waiting(
+        self, tenant: str, subscription_id: str, limit: int
+    ) -> tuple[int, Instant | None, list[WaitingChange]]:
+        """How many changes wait in all broker processes, since when the oldest does, and the oldest ones.
+
+        A group of changes is removed as a whole, so some that are delivered may be among them.
+        """
+        wanted = {"entries.subscriptions": subscription_id}
+        stages: list[dict[str, Any]] = [{"$match": wanted}, {"$unwind": "$entries"}, {"$match": wanted}]
+        facts = {"_id": None, "count": {"$sum": 1}, "oldest": {"$min": "$entries.change.at"}}
+        outbox = self._databases(tenant)["outbox"]
+        try:
+            cursor = await outbox.aggregate([*stages, {"$group": facts}], maxTimeMS=_LONGEST_LOOK)
+            async for document in cursor:
+                oldest = await self._oldest_waiting(outbox, stages, limit) if limit else []
+                return document["count"], document["oldest"], oldest
+        except PyMongoError as error:
+            raise translate(error) from error
+        return 0, None, []
+
+    async def _oldest_waiting(
+        self, outbox: AsyncCollection[dict[str, Any]], stages: list[dict[str, Any]], limit: int
+    ) -> list[WaitingChange]:
+        in_order = [{"$sort": {"_id": 1}}, *stages, {"$limit": limit}]
+        cursor = await outbox.aggregate([*in_order, {"$replaceWith": "$entries.change"}], maxTimeMS=_LONGEST_LOOK)
+        return [WaitingChange(each["entity"]["_id"], each["trigger"], each["at"]) async for each in cursor]
 
     async def adopt_abandoned(self) -> list[OutboxEntry]:
         """Take over what processes that are gone left in any tenant, in order of commit.

@@ -143,6 +143,14 @@ class MongoSubscriptions:
         except PyMongoError as error:
             raise translate(error) from error
 
+    async def failing(self, tenant: str, limit: int) -> list[_Document]:
+        """Those whose last notification failed, in order of creation."""
+        try:
+            cursor = self._collection(tenant).find({"tally.status": "failed"}).sort([("createdAt", 1), ("_id", 1)])
+            return [_to_subscription(document) async for document in cursor.limit(limit)]
+        except PyMongoError as error:
+            raise translate(error) from error
+
     async def claim(self, tenant: str, subscription_id: str, now: Instant, until: Instant) -> bool:
         """Whether this process is the one to send a periodic notification now; nobody else is before `until`."""
         free = {"_id": subscription_id, "$or": [{"claimedUntil": None}, {"claimedUntil": {"$lte": now}}]}
@@ -204,9 +212,15 @@ def _counting(tally: Tally) -> _Document:
         "tally.lastFailure": tally.last_failure,
     }
     update: _Document = {
-        "$inc": {"tally.timesSent": tally.times_sent, "tally.timesFailed": tally.times_failed},
+        "$inc": {
+            "tally.timesSent": tally.times_sent,
+            "tally.timesFailed": tally.times_failed,
+            "tally.givenUp": tally.given_up,
+        },
         "$max": {name: at for name, at in times.items() if at is not None},
     }
     if tally.status is not None:
         update["$set"] = {"tally.status": tally.status}
+        if tally.reason is not None:
+            update["$set"]["tally.reason"] = tally.reason
     return update

@@ -55,6 +55,8 @@ class Tally:
     last_success: Instant | None = None
     last_failure: Instant | None = None
     status: str | None = None
+    reason: str | None = None
+    given_up: int = 0
 
     def sent(self, now: Instant) -> None:
         """A notification is on its way. Until an answer says otherwise the first one counts as delivered."""
@@ -66,8 +68,9 @@ class Tally:
         self.last_success = now
         self.status = "ok"
 
-    def failed(self, now: Instant) -> None:
-        """The receiver refused it, or could not be reached in time."""
+    def failed(self, now: Instant, reason: str = "") -> None:
+        """The receiver refused it, or could not be reached in time: `reason` is for operators."""
+        self.reason = reason
         self.times_failed += 1
         self.last_failure = now
         self.status = "failed"
@@ -81,6 +84,8 @@ class Tally:
             later.last_success or self.last_success,
             later.last_failure or self.last_failure,
             later.status or self.status,
+            later.reason if later.reason is not None else self.reason,
+            self.given_up + later.given_up,
         )
 
 

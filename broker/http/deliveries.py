@@ -1,0 +1,39 @@
+"""`GET /deliveries`: notifications that have not reached their receivers, for operators."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeAlias
+
+from fastapi import FastAPI, Header, Query
+from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import Response
+
+from broker.core.model.errors import NgsiLdError
+from broker.http.message import headers_of
+from broker.http.problems import respond_to
+from broker.http.tenant import tenant_of
+
+Deliveries: TypeAlias = Callable[[str, str | None], Awaitable[list[dict[str, Any]]]]
+"""From a tenant and, if only one is asked for, a subscription's id to what is told of them."""
+
+_ABOUT = (
+    "Subscriptions whose last notification failed, why, and how many changes wait for their receivers; with the "
+    "parameter `subscription` that one alone, failing or not, with the oldest changes that wait. Not part of NGSI-LD."
+)
+
+
+def add_deliveries(app: FastAPI, deliveries: Deliveries) -> None:
+    """Give the application the route."""
+
+    @app.get("/deliveries", summary="What notifications failed", description=_ABOUT, tags=["State"])
+    async def read_deliveries(
+        request: Request,
+        subscription: Annotated[str | None, Query(description="The id of a subscription")] = None,
+        _tenant: Annotated[str | None, Header(alias="NGSILD-Tenant", description="The tenant")] = None,
+    ) -> Response:
+        try:
+            tenant = tenant_of(headers_of(request.scope))
+            return JSONResponse(await deliveries(tenant, subscription))
+        except NgsiLdError as error:
+            refused = respond_to(error, "GET", "/deliveries")
+            return Response(refused.body, refused.status, media_type="application/json")
