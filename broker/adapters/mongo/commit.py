@@ -65,7 +65,7 @@ class Round:
 class Committer:
     """Group commit for one tenant in this process. `epoch` moves whenever a group begins or ends."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (the parts of one process, which `MongoEntities` puts together)
         self,
         tenant: str,
         database: Database,

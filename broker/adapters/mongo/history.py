@@ -22,6 +22,7 @@ from broker.core.model.entity import Attributes, Entity, Instance
 from broker.core.model.errors import TooComplexQuery
 from broker.core.model.instant import Instant
 from broker.core.ql.ast import EntitySelector
+from broker.core.ql.temporal import TemporalQuery
 from broker.core.temporal.aggregate import Period
 from broker.core.temporal.evolution import Demand, Evolution
 from broker.core.temporal.policy import Policy
@@ -158,7 +159,11 @@ class MongoHistory:
             iri: {(each.get("datasetId"), each["observedAt"]) for each in instances if "observedAt" in each}
             for iri, instances in attributes.items()
         }
-        await self.load(tenant, [known], Demand(attributes=frozenset(fresh)))
+        instants = [observed for observations in fresh.values() for _, observed in observations]
+        if not instants:
+            return {}
+        query = TemporalQuery(min(instants), max(instants) + 1)
+        await self.load(tenant, [known], Demand(query, attributes=frozenset(fresh)))
         return {
             iri: [each.key for each in known.series[iri].all() if _observation(each) in observed]
             for iri, observed in fresh.items()
