@@ -64,6 +64,15 @@ async def test_other_deep_bodies_are_refused(client: Client, path: str, depth: i
         assert answer.status in (400, 207), answer.body[:300]
 
 
+@pytest.mark.parametrize("depth", [200, 260, 900, 100_000])
+async def test_a_deep_context_is_hosted_or_refused(client: Client, depth: int) -> None:
+    for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
+        answer = await client.call(
+            "POST", "/jsonldContexts", b'{"@context":%s1%s}' % (opening * depth, closing * depth)
+        )
+        assert answer.status in (201, 400), answer.body[:300]
+
+
 @pytest.mark.parametrize("depth", [30, 1_000, 100_000])
 async def test_a_deep_context_is_refused_or_taken(client: Client, depth: int) -> None:
     context = b'{"a":{"@id":"urn:x:a","@context":' * depth + b"{}" + b"}}" * depth

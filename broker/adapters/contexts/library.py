@@ -11,7 +11,7 @@ import orjson
 
 from broker.adapters.contexts.fetch import Fetched, Fetcher
 from broker.core.jsonld.reference import local_id
-from broker.core.model.errors import LdContextNotAvailable, NgsiLdError
+from broker.core.model.errors import BadRequestData, LdContextNotAvailable, NgsiLdError
 from broker.core.model.instant import Instant
 from broker.operations.contexts import CACHED
 from broker.operations.ports import Clock, ContextStore
@@ -133,12 +133,16 @@ class Library:
     def _entry(self, url: str, fetched: Fetched) -> dict[str, Any]:
         now = self._clock.now()
         seconds = SECONDS_KEPT if fetched.max_age is None else fetched.max_age
+        try:
+            # As text: names in it may begin with "$" or hold dots, which databases take for operators and paths.
+            document = orjson.dumps({"@context": fetched.document["@context"]}).decode()
+        except orjson.JSONEncodeError as error:
+            raise BadRequestData(f"the @context {url} cannot be used: {error}") from error
         return {
             "_id": local_id(url),
             "url": url,
             "kind": CACHED,
-            # As text: names in it may begin with "$" or hold dots, which databases take for operators and paths.
-            "document": orjson.dumps({"@context": fetched.document["@context"]}).decode(),
+            "document": document,
             "createdAt": now,
             "expiresAt": now + min(max(seconds, _MIN_SECONDS), _MAX_SECONDS) * 1_000_000,
             "hits": 0,

@@ -22,6 +22,9 @@ from broker.core.model.instant import Instant
 MAX_DOCUMENTS = 20
 """Documents that one @context may draw in, and how deep they may name each other."""
 
+_ARRAYS = 3
+"""Arrays in arrays of a context: none are allowed, and a few do no harm."""
+
 CONTEXTS_KEPT = 256
 """Active contexts in memory."""
 
@@ -150,14 +153,18 @@ class Loader:
         kept.checked = time.monotonic()
         return True
 
-    async def _gather(self, context: Any, base: str | None, gathered: _Gathered, above: tuple[str, ...]) -> None:
+    async def _gather(
+        self, context: Any, base: str | None, gathered: _Gathered, above: tuple[str, ...], depth: int = 0
+    ) -> None:
         if is_core(context) and self._library.bundled(https(context)) is not None:
             return
         if type(context) is str:
             await self._gather_document(context, base, gathered, above)
         elif type(context) is list:
+            if depth > _ARRAYS:
+                raise BadRequestData("the arrays of the @context are nested too deep (JSON-LD 1.1 nests none)")
             for each in context:
-                await self._gather(each, base, gathered, above)
+                await self._gather(each, base, gathered, above, depth + 1)
         elif type(context) is dict:
             gathered.contexts.append(context)
         elif context is not None:
