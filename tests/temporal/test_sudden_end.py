@@ -29,10 +29,13 @@ class Process:
         self._mongo_url = mongo_url
         self._process: subprocess.Popen[bytes] | None = None
 
-    async def start(self) -> None:
+    def launch(self) -> None:
         command = [sys.executable, "-m", "broker", "--port", str(self.port), "--log-level", "error"]
         environment = {**os.environ, "ECLOR_MONGO_URL": self._mongo_url, "ECLOR_TEMPORAL_PAGE": "100000"}
         self._process = subprocess.Popen(command, cwd=_ROOT, env=environment)
+
+    async def start(self) -> None:
+        self.launch()
         for _ in range(300):
             if await self.call("GET", "/types") == 200:
                 return
