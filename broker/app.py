@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any, TextIO, cast
 
 import structlog
@@ -25,16 +26,19 @@ from broker.adapters.delivery.mqtt import MqttSink
 from broker.adapters.mongo.client import DatabaseError, Databases, connect
 from broker.adapters.mongo.contexts import MongoContexts
 from broker.adapters.mongo.entities import MongoEntities
+from broker.adapters.mongo.entity_maps import MongoEntityMaps
 from broker.adapters.mongo.history import MongoHistory
 from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.presence import Presence
 from broker.adapters.mongo.subscriptions import MongoSubscriptions
 from broker.adapters.mongo.tenants import MongoTenants
+from broker.adapters.tls import UntrustedFileError, trusting
 from broker.core.model.errors import NgsiLdError
 from broker.federation import FederationSide
 from broker.http import gateway
 from broker.http.connection import Connection
 from broker.http.server import Server
+from broker.operations.deliveries import list_deliveries
 from broker.operations.ports import Ports
 from broker.settings import Settings
 from broker.workers.adoption import adopt
@@ -77,7 +81,8 @@ class App:
         self._library = Library(contexts, self._clock, Fetcher(), read_context, own)
         loader = Loader(self._library, _CORE)
         subscriptions = MongoSubscriptions(self._databases)
-        http, mqtt = HttpSink(), MqttSink()
+        tls = trusting(settings.trusted_ca)
+        http, mqtt = HttpSink(tls=tls), MqttSink(tls=tls)
         self._notifications = Notifications(
             store=subscriptions,
             outbox=self._outbox,
@@ -109,6 +114,7 @@ class App:
             history=history,
             temporal_page=settings.temporal_page,
             federation=self._federation.ports,
+            entity_maps=MongoEntityMaps(self._databases),
         )
         self._notifications.attach(ports)
         await self._notifications.start(await self._tenants.all())
@@ -122,7 +128,14 @@ class App:
             retain(history, self._tenants, self._clock, settings.retention),
         )
         self._workers = [asyncio.create_task(work) for work in works]
-        return gateway.build(ports, health=self._health, public_url=settings.public_url, max_body=settings.max_body)
+        return gateway.build(
+            ports,
+            health=self._health,
+            deliveries=partial(list_deliveries, ports, subscriptions, self._outbox),
+            public_url=settings.public_url,
+            max_body=settings.max_body,
+            origins=settings.cors_origins,
+        )
 
     async def stop(self, patience: float) -> None:
         """End the workers, within so many seconds; what is not delivered stays in the outbox for the next process."""
@@ -178,6 +191,9 @@ def serve(settings: Settings) -> int:
     except DatabaseError as error:
         _log.error("no database", reason=str(error)[:300], remedy="Start MongoDB, or name it with --mongo-url.")
         return 3
+    except UntrustedFileError as error:
+        _log.error("no certificate authorities", reason=str(error), remedy="Name another file with --trusted-ca.")
+        return 2
 
 
 async def _serve(settings: Settings) -> int:

@@ -29,6 +29,7 @@ class Settings:
     wait_for_mongo: float
     log_level: str
     trusted_ca: Path | None
+    cors_origins: tuple[str, ...]
     history: Policy[bool]
     retention: Policy[Period | None]
     temporal_page: int
@@ -59,6 +60,11 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     option("temporal-page", "1000", "instances of an attribute in one answer about histories", type=_positive)
     text = "PEM file of certificate authorities to trust besides the system's, for receivers of notifications"
     option("trusted-ca", "", text)
+    text = (
+        "web pages' origins that may read and write, separated by commas, * for all; "
+        "without it every page may read, and only the broker's own may write"
+    )
+    option("cors-origins", "", text)
     option("log-level", "info", "debug, info, warning or error")
     reuse = environment.get("ECLOR_REUSE_PORT", "") not in ("", "0")
     text = "share the port with other broker processes of this machine (ECLOR_REUSE_PORT)"
@@ -83,6 +89,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] | None = None)
         wait_for_mongo=given.wait_for_mongo,
         log_level=given.log_level,
         trusted_ca=Path(given.trusted_ca) if given.trusted_ca else None,
+        cors_origins=tuple(each.strip() for each in given.cors_origins.split(",") if each.strip()),
         history=given.history,
         retention=given.retention,
         temporal_page=given.temporal_page,

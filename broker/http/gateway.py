@@ -13,6 +13,7 @@ from urllib.parse import quote
 from broker.core.model.errors import InvalidRequest, OperationNotSupported, ResourceNotFound, Unavailable
 from broker.http.application import application
 from broker.http.cors import CrossOrigin, allowed_methods
+from broker.http.deliveries import Deliveries
 from broker.http.message import ALLOW, TENANT, Request, Response, headers_of
 from broker.http.metrics import Metrics
 from broker.http.problems import Refusal, respond_to
@@ -38,18 +39,19 @@ def build(
     *,
     health: Callable[[], Awaitable[dict[str, Any]]],
     public_url: str,
+    deliveries: Deliveries | None = None,
     max_body: int = MAX_BODY,
-    origins: Collection[str] = ("*",),
+    origins: Collection[str] = (),
 ) -> Asgi:
     """The ASGI callable that serves everything.
 
     `health` tells the state of what the broker depends on: it is answered as JSON, with 503 unless its `status` is
-    `ok`. `public_url` is where clients reach the broker. `max_body` is in bytes. `origins` are the web pages' origins
-    that may read answers, `*` for all.
+    `ok`. `deliveries` tells which notifications failed (`GET /deliveries`). `public_url` is where clients reach the
+    broker. `max_body` is in bytes. `origins` are those of web pages, for `CrossOrigin`.
     """
     metrics = Metrics()
-    rest = application(health=health, public_url=public_url, metrics=metrics)
-    return Gateway(ports, rest, metrics, CrossOrigin(origins), public_url, max_body)
+    rest = application(health=health, public_url=public_url, metrics=metrics, deliveries=deliveries)
+    return Gateway(ports, rest, metrics, CrossOrigin(origins, public_url), public_url, max_body)
 
 
 class Gateway:
@@ -89,6 +91,8 @@ class Gateway:
                 response = self._other_method(method, match, headers)
             else:
                 name = target.name
+                if b"origin" in headers and not target.is_reading:
+                    self._cross_origin.refuse_write(headers[b"origin"])
                 request = Request(method, headers, scope["query_string"], match.variables)
                 if method in _WITH_BODY:
                     request.body = await self._body(headers, receive)
@@ -118,7 +122,7 @@ class Gateway:
 
     def _other_method(self, method: str, match: Match, headers: Mapping[bytes, bytes]) -> Response:
         if method == "OPTIONS":
-            return self._cross_origin.options(match.methods, headers.get(b"origin"))
+            return self._cross_origin.options(match.methods, match.reading, headers.get(b"origin"))
         allowed = allowed_methods(match.methods)
         error = OperationNotSupported(f"{method} is not possible here; {allowed.decode()} are.")
         raise Refusal(405, error, ((ALLOW, allowed),))

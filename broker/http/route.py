@@ -57,6 +57,11 @@ class Route:
         return frozenset(parameter.name for parameter in self.parameters)
 
     @property
+    def is_reading(self) -> bool:
+        """Whether it changes nothing, as queries by POST do not."""
+        return self.method == "GET" or self.path.endswith("/entityOperations/query")
+
+    @property
     def options(self) -> frozenset[str]:
         """The keywords that its `options` parameter may hold."""
         return frozenset(word for item in self.parameters if item.name == "options" for word in item.keywords)

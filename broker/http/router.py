@@ -20,6 +20,7 @@ class Target:
     name: str
     allowed: frozenset[str]
     options: frozenset[str]
+    is_reading: bool
 
     def check(self, request: Request) -> None:
         """Refuse parameters and options that the operation does not have (clause 6.3.20)."""
@@ -60,6 +61,11 @@ class Match:
         """What the resource offers; not what exists only to refuse helpfully."""
         return [method for method, target in self.targets.items() if target.route.is_described]
 
+    @property
+    def reading(self) -> list[str]:
+        """Those of the methods that change nothing."""
+        return [method for method in self.methods if self.targets[method].is_reading]
+
 
 class Router:
     """Finds routes. Paths lead to the same place with and without a slash at the end."""
@@ -97,4 +103,6 @@ class Router:
                 node = node.variable
             else:
                 node = node.literals.setdefault(segment, _Node())
-        node.targets[route.method] = Target(route, route.handler, route.name, route.allowed, route.options)
+        node.targets[route.method] = Target(
+            route, route.handler, route.name, route.allowed, route.options, route.is_reading
+        )

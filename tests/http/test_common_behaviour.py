@@ -213,6 +213,42 @@ async def test_options_tells_the_methods_and_lets_browsers_in(client: Client) ->
     assert "NGSILD-Tenant" in preflight.headers["access-control-allow-headers"]
 
 
+async def test_without_names_every_page_reads_and_only_the_brokers_own_writes(client: Client) -> None:
+    foreign = "https://map.example.org"
+    assert (await client.get("/types", Origin=foreign)).headers["access-control-allow-origin"] == "*"
+    query = {"type": "Query", "entities": [{"type": "Sensor"}]}
+    assert (await client.post("/entityOperations/query", query, Origin=foreign)).status == 200
+    for origin in (foreign, "null", "http://evil.example:1026"):
+        refused = await client.post("/entities", sensor(), Origin=origin)
+        assert (refused.status, refused.error) == (403, "InvalidRequest")
+        assert "cors-origins" in refused.json["detail"]
+    assert (await client.get(f"/entities/{SENSOR}")).status == 404
+    for own in ("http://broker.test:1026", "http://localhost:1026", "http://127.0.0.1:1026"):
+        assert (await client.post("/entityOperations/upsert", [sensor()], Origin=own)).status in (201, 204)
+
+
+async def test_a_preflight_offers_a_foreign_page_what_it_may_do() -> None:
+    client = memory_client()
+    foreign = await client.call("OPTIONS", "/entities", Origin="https://map.example.org")
+    assert foreign.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
+    own = await client.call("OPTIONS", "/entities", Origin="http://localhost:1026")
+    assert own.headers["access-control-allow-methods"] == "DELETE, GET, HEAD, OPTIONS, POST"
+    query = await client.call("OPTIONS", "/entityOperations/query", Origin="https://map.example.org")
+    assert "POST" in query.headers["access-control-allow-methods"]
+
+
+async def test_the_origins_named_may_write_and_with_a_star_all_may() -> None:
+    for origins in (("https://map.example.org",), ("*",)):
+        client = memory_client(origins=origins)
+        created = await client.post("/entities", sensor(), Origin="https://map.example.org")
+        assert created.status == 201
+        assert "Location" in created.headers["access-control-expose-headers"]
+
+
+async def test_programs_name_no_origin_and_write(client: Client) -> None:
+    assert (await client.post("/entities", sensor())).status == 201
+
+
 async def test_only_the_origins_named_may_read_answers() -> None:
     client = memory_client(origins=("https://map.example.org",))
     named = await client.get("/types", Origin="https://map.example.org")
