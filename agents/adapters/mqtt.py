@@ -131,6 +131,17 @@ class MqttSource:
             if self._connection is not None and connection is self._connection and qos > 0:
                 self._connection.acknowledge(mid, qos)
 
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> bool:
+        """Publish; tells whether the MQTT broker has it."""
+        connection = self._connection
+        if connection is None:
+            return False
+        try:
+            await connection.publish(topic, payload, qos=qos, retain=retain)
+        except aiomqtt.MqttError:
+            return False  # taking messages notices the lost connection itself
+        return True
+
     async def close(self) -> None:
         """Disconnect; the session with its unacknowledged messages stays at the broker."""
         await self._leave("closing")

@@ -5,8 +5,9 @@ from typing import Any, Protocol
 
 import orjson
 
+from agents.codecs.outcome import Encoded
 from agents.core.commands import Command, CommandAttribute, CommandStatus, Downlink, argument, content
-from agents.core.errors import AgentError
+from agents.core.errors import AgentError, UndecodablePayload
 from agents.core.jexl.values import NotEvaluable
 from agents.core.model import Device, Instant
 from agents.networks import ultralight
@@ -33,8 +34,8 @@ class Poster(Protocol):
 class Encoder(Protocol):
     """Turns commands into bytes with the codec of a device's model."""
 
-    async def encode(self, model: str, data: Mapping[str, Any]) -> tuple[bytes, int | None]:
-        """Bytes and port. Raises AgentError where the codec cannot."""
+    async def encode(self, codec: str, data: Mapping[str, Any], f_port: int | None) -> Encoded | UndecodablePayload:
+        """Bytes and port, or why there are none."""
         ...
 
 
@@ -109,8 +110,10 @@ class DeviceCourier:
             payload = content(attribute, told)
         else:
             data = told if isinstance(told, Mapping) else {command.name: told}
-            payload, encoded_port = await self._encoder.encode(device.model, data)
-            port = port or encoded_port
+            encoded = await self._encoder.encode(device.model, data, port)
+            if isinstance(encoded, UndecodablePayload):
+                return CommandStatus.ERROR, encoded.detail
+            payload, port = encoded.payload, port or encoded.f_port
         downlink = Downlink(
             command=command.id,
             device_id=str(device.provisioned.lorawan.get("dev_eui") or device.provisioned.device_id).lower(),

@@ -8,8 +8,11 @@ from typing import Any
 
 from agents.core.describe import describe, device
 from agents.core.errors import InvalidDescription
-from agents.core.model import Device, DeviceModel, Uplink
+from agents.core.measured import measured
+from agents.core.model import Device, DeviceModel, Instant, Reading, Uplink
+from agents.core.translate import translate
 from agents.operations.ports import DeviceStore
+from agents.operations.provisioning import Provisioning
 
 UNKNOWN_KEPT = 200
 """Identifiers of unregistered senders shown to the operator; the oldest go first."""
@@ -28,6 +31,9 @@ class Devices:
         self._devices: dict[str, Device] = {}
         self._introduced: set[str] = set()
         self._unknown: OrderedDict[str, int] = OrderedDict()
+        self._skipped: OrderedDict[str, dict[str, str]] = OrderedDict()
+        self.provisioning: Provisioning | None = None
+        """Devices that clients provision as at FIWARE's agents."""
         self._changing = asyncio.Lock()
         self.welcome: Callable[[Sequence[str]], Awaitable[object]] | None = None
         """Told of the identifiers of new devices: what they sent before can now be understood."""
@@ -49,11 +55,42 @@ class Devices:
 
     def get(self, device_id: str) -> Device | None:
         """A device by its identifier."""
-        return self._devices.get(device_id)
+        return self._devices.get(device_id) or (self.provisioning and self.provisioning.by_id(device_id)) or None
 
     def find(self, uplink: Uplink) -> Device | None:
-        """The device that sent an uplink."""
-        return self._devices.get(uplink.device_id)
+        """The device that sent an uplink; one that a client provisioned under `/iot` goes before."""
+        found = self.provisioning.find(uplink) if self.provisioning is not None else None
+        return found or self._devices.get(uplink.device_id)
+
+    def entities(
+        self, uplink: Uplink, reading: Reading, device: Device, now: Instant, *, introduce: bool
+    ) -> list[dict[str, Any]]:
+        """What a reading tells the broker: the device's entity and, where its provisioning says so, others.
+
+        Args:
+            now: When the message arrived.
+            introduce: Send the static attributes along.
+
+        Raises:
+            UnusableReading: Nothing.
+        """
+        if device.provisioned is None:
+            return [translate(reading, device, self.models[device.model], introduce=introduce)]
+        timed = uplink.time is not None
+        found = measured(reading, device, now, timed=timed, introduce=introduce)
+        if found.skipped:
+            self._note_skipped(device, found.skipped)
+        return found.entities
+
+    def skipped(self) -> dict[str, dict[str, str]]:
+        """Attributes that could not be made of the last measures, with the reasons, by device."""
+        return {name: dict(reasons) for name, reasons in self._skipped.items()}
+
+    def _note_skipped(self, device: Device, reasons: list[tuple[str, str]]) -> None:
+        self._skipped.pop(device.id, None)
+        self._skipped[device.id] = dict(reasons)
+        if len(self._skipped) > UNKNOWN_KEPT:
+            self._skipped.popitem(last=False)
 
     def page(self, offset: int, limit: int) -> list[Device]:
         """Devices in the order of their registration."""
@@ -96,13 +133,17 @@ class Devices:
             self._introduced.discard(device_id)
         return True
 
+    def introduce_again(self, devices: Sequence[Device]) -> None:
+        """The static attributes of these may be others now."""
+        self._introduced.difference_update(each.id for each in devices)
+
     def needs_introduction(self, device: Device) -> bool:
         """Whether the static attributes have yet to reach the broker since start or registration."""
         return device.id not in self._introduced
 
     def introduced(self, device: Device) -> None:
         """The broker has the static attributes, unless the device was registered anew meanwhile."""
-        if self._devices.get(device.id) is device:
+        if self.get(device.id) is device:
             self._introduced.add(device.id)
 
     def note_unknown(self, device_id: str) -> None:

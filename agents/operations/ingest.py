@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from agents.codecs.outcome import Decoded
 from agents.codecs.sandbox import CodecCall
 from agents.core.errors import AgentError, Rejected, UnknownDevice, UnusableReading
-from agents.core.measured import measured, utc
+from agents.core.measured import utc
 from agents.core.model import Device, DeviceModel, Instant, Reading, Uplink
-from agents.core.translate import translate
-from agents.networks import json_measures
 from agents.operations.backlog import Backlog
 from agents.operations.devices import Devices
 from agents.operations.item import Item, Observer
@@ -134,7 +132,7 @@ class Ingest:
             self._devices.note_unknown(uplink.device_id)
             raise UnknownDevice("register the device with POST /devices")
         model = self._devices.models[device.model]
-        if uplink.network == json_measures.NETWORK:
+        if uplink.api_key is not None:
             _check_json_device(uplink, device, model)
         said = uplink.time
         if said is not None and uplink.local and device.provisioned is not None:
@@ -175,17 +173,15 @@ class Ingest:
     def _translate(self, items: Sequence[Item]) -> None:
         introduced: set[str] = set()
         for item in items:
-            if item.error is not None:
+            if item.error is not None or item.uplink.kind != "measures":
                 continue
             device = item.device
             introduce = device.id not in introduced and self._devices.needs_introduction(device)
             try:
                 reading = Reading(device.id, item.measures or {}, item.time)
-                if device.provisioned is None:
-                    item.entities = [translate(reading, device, item.model, introduce=introduce)]
-                else:
-                    timed, now = item.uplink.time is not None, item.message.at
-                    item.entities = list(measured(reading, device, now, timed=timed, introduce=introduce).entities)
+                item.entities = self._devices.entities(
+                    item.uplink, reading, device, item.message.at, introduce=introduce
+                )
                 introduced.add(device.id)
             except Rejected as error:
                 item.error = error

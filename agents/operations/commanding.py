@@ -1,0 +1,29 @@
+"""What messages of devices mean for commands: results, acknowledgements, a device that can be reached now."""
+
+from agents.operations.commands import Commands, commands_of
+from agents.operations.courier import DeviceCourier
+from agents.operations.item import Item, Observer
+from agents.operations.questions import Questions
+
+
+class Commanding:
+    """Looks at every message before the next observer does."""
+
+    def __init__(self, commands: Commands, courier: DeviceCourier, questions: Questions, then: Observer) -> None:
+        self._commands = commands
+        self._courier = courier
+        self._questions = questions
+        self._then = then
+
+    def observe(self, item: Item) -> None:
+        """A message has been stored or rejected."""
+        device, uplink = item.device, item.uplink
+        if uplink.route:
+            self._courier.routed(device, uplink.route)
+        if uplink.kind == "results":
+            self._commands.results(device, uplink.decoded or {})
+        elif uplink.kind == "configuration":
+            self._questions.ask(device, uplink)
+        if commands_of(device):
+            self._commands.heard(device)
+        self._then.observe(item)
