@@ -39,6 +39,21 @@ function decodeUplink(input) {
   return { data: data };
 }
 
+// Downlink 0x08: a mask of the switches to set, then their states; the others stay as they are.
+function encodeDownlink(input) {
+  var mask = 0;
+  var state = 0;
+  for (var i = 0; i < 8; i++) {
+    var wanted = input.data["switch_" + (i + 1)];
+    if (wanted === undefined) continue;
+    if (wanted !== "on" && wanted !== "off") return { errors: ["switch_" + (i + 1) + ' is "on" or "off"'] };
+    mask |= 1 << i;
+    if (wanted === "on") state |= 1 << i;
+  }
+  if (mask === 0) return { errors: ["none of switch_1 to switch_8 is there"] };
+  return { bytes: [0x08, mask, state], fPort: 85 };
+}
+
 function unsigned(bytes, at, length) {
   if (at + length > bytes.length) throw new Error("frame cut short");
   var value = 0;
