@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import structlog
 import uvicorn
 
 from agents.app import create_app
 from agents.core.errors import InvalidDescription
+from agents.http.ports import devices_only
 from agents.settings import Settings, read_settings
 
 
@@ -27,14 +30,15 @@ def main() -> None:
     _log_json_lines()
     settings = read_settings(sys.argv[1:])
     try:
-        asyncio.run(_serve(settings))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(settings))
     except InvalidDescription as problem:
         sys.exit(problem.detail)
 
 
 async def _serve(settings: Settings) -> None:
     config = uvicorn.Config(
-        create_app(settings),
+        devices_only(create_app(settings), settings.south_port),
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -43,10 +47,34 @@ async def _serve(settings: Settings) -> None:
         timeout_graceful_shutdown=5,
     )
     server = _Server(config)
+    # Libraries and device models live as long as the process: the collector need not look at them, nor at every batch.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, setattr, server, "should_exit", True)
-    await server.serve()
+    await server.serve(_sockets(config, settings))
+
+
+def _sockets(config: uvicorn.Config, settings: Settings) -> list[socket.socket]:
+    sockets = [config.bind_socket()]
+    if settings.south_port:
+        try:
+            south = socket.create_server((settings.host, settings.south_port))
+        except OSError as problem:
+            # Mostly another agent; over MQTT, and on the other port, devices are served all the same.
+            structlog.get_logger("agents").error("south_port_not_opened", port=settings.south_port, detail=str(problem))
+        else:
+            sockets.append(south)
+    return sockets
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415  there is none for Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 def _log_json_lines() -> None:

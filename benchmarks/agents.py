@@ -213,6 +213,8 @@ async def main(seconds: float, history: str) -> None:
         await load(field, "LoRaWAN at 1,500/s", frames(int(1_500 * seconds)), 1_500)
         await load(field, "LoRaWAN as fast as it goes", frames(int(3_000 * seconds)), 20_000)
         await latency(field, int(500 * seconds), 500)
+        counts = field.counts()
+        print(f"requests that failed: {counts.get('broker_failures', 0)}, batches: {counts['batches']}")
     print("CPU columns: seconds per 1,000 messages.")
 
 
