@@ -11,11 +11,17 @@ from fastapi import FastAPI
 
 from agents.adapters.mqtt import MqttSource, parse_address
 from agents.adapters.ngsild import NgsiLdBroker
+from agents.adapters.ngsild_commands import HttpPoster, NgsiLdCommands
 from agents.adapters.spool import SqliteSpool
 from agents.codecs.registry import bundled_models
 from agents.codecs.sandbox import CodecSandbox
 from agents.core.errors import StoreUnavailable
+from agents.core.provisioned import MODEL
+from agents.core.topics import SUBSCRIPTIONS
 from agents.http.api import add_routes
+from agents.http.iot_commands import NOTIFY, add_commands
+from agents.http.iot_provisioning import add_provisioning
+from agents.http.iot_south import South
 from agents.http.supervision import add_supervision
 from agents.operations.backlog import Backlog
 from agents.operations.backoff import Backoff
@@ -23,7 +29,9 @@ from agents.operations.devices import Devices
 from agents.operations.forward import Forwarder
 from agents.operations.ingest import Ingest
 from agents.operations.intake import Intake
+from agents.operations.iot import READABLE, Iot, Outside
 from agents.operations.observation import Observation
+from agents.operations.provisioning import CORE_CONTEXT
 from agents.operations.status import Status
 from agents.operations.storage import Storage
 from agents.operations.supervise import Supervision
@@ -33,6 +41,7 @@ from agents.settings import Settings
 
 if TYPE_CHECKING:
     from agents.adapters.mongo.devices import MongoDevices
+    from agents.adapters.mongo.provisioning import MongoProvisioning
 
 _log = structlog.get_logger("agents")
 
@@ -41,14 +50,16 @@ class Agents:
     """Everything that lives as long as the process."""
 
     def __init__(self, settings: Settings) -> None:
-        models = bundled_models()
+        models = {**bundled_models(), MODEL: READABLE}
         self._store = _store(settings.mongo_url)
         self.devices = Devices(models, self._store)
         self.tally = Tally()
         self._sandbox = CodecSandbox({name: model.codec for name, model in models.items() if model.codec})
         self._broker = NgsiLdBroker(settings.broker_url, tenant=settings.tenant)
+        share = f"$share/{settings.mqtt_share}/" if settings.mqtt_share else ""
         self._source = MqttSource(
             parse_address(settings.mqtt_url),
+            topics=[share + topic for topic in SUBSCRIPTIONS],
             client_id=settings.mqtt_client_id,
             on_change=lambda event, detail: _log.info(event, detail=detail),
         )
@@ -63,7 +74,27 @@ class Agents:
         self.intake = Intake(self.backlog, self.tally)
         self.observation = Observation(Supervision(self.devices, forwarder, self._spool, self.tally), Trace())
         storage = Storage(self._broker, forwarder, self.tally)
-        self._ingest = Ingest(self.backlog, self.devices, self._sandbox, storage, self.tally, self.observation)
+        self._commanding_broker = NgsiLdCommands(settings.broker_url, tenant=settings.tenant)
+        self._poster = HttpPoster()
+        self._iot_store = _iot_store(settings.mongo_url)
+        outside = Outside(
+            broker=self._commanding_broker,
+            publisher=self._source,
+            poster=self._poster,
+            encoder=self._sandbox,
+            store=self._iot_store,
+            notify_url=settings.provider_url.rstrip("/") + NOTIFY,
+        )
+        self.iot = Iot(
+            self.devices,
+            storage,
+            self.tally,
+            outside,
+            context=settings.iot_context or CORE_CONTEXT,
+            welcome=lambda names: self.backlog.replay(devices=names),
+        )
+        observer = self.iot.observer(self.observation)
+        self._ingest = Ingest(self.backlog, self.devices, self._sandbox, storage, self.tally, observer)
         self._ready = False
         self.status = Status(
             mqtt_connected=lambda: self._source.connected,
@@ -84,6 +115,7 @@ class Agents:
         await asyncio.gather(
             self._kept_going(self._take_in, "intake_failed"),
             self._kept_going(self._ingest.run, "pipeline_failed"),
+            self._kept_going(self.iot.run, "commands_failed"),
             self._kept_going(self.observation.supervision.run, "supervision_failed"),
         )
 
@@ -106,18 +138,22 @@ class Agents:
 
     async def close(self) -> None:
         """End connections and the codec worker."""
+        await self.iot.close()
         await self._source.close()
         await self._sandbox.close()
         await self._broker.close()
+        await self._commanding_broker.close()
+        await self._poster.close()
         await self._spool.close()
-        if self._store is not None:
-            await self._store.close()
+        for store in (self._store, self._iot_store):
+            if store is not None:
+                await store.close()
 
     async def _load(self) -> None:
         backoff = Backoff()
         while True:
             try:
-                for problem in await self.devices.load():
+                for problem in [*await self.devices.load(), *await self.iot.load()]:
                     _log.warning("registration_unusable", detail=problem)
                 return
             except StoreUnavailable as away:
@@ -143,8 +179,19 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="ECLOR IoT agents", lifespan=lifespan)
     add_supervision(app, agents.devices, agents.backlog, agents.observation)
+    add_provisioning(app, agents.iot.provisioning)
+    add_commands(app, agents.iot.provisioning, agents.iot.commands)
+    South(agents.devices, agents.intake, agents.iot.commands).add(app)
     add_routes(app, agents.devices, agents.tally, agents.status)
     return app
+
+
+def _iot_store(url: str | None) -> "MongoProvisioning | None":
+    if url is None:
+        return None
+    from agents.adapters.mongo.provisioning import MongoProvisioning  # noqa: PLC0415  as below
+
+    return MongoProvisioning(url)
 
 
 def _store(url: str | None) -> "MongoDevices | None":

@@ -18,6 +18,10 @@ class Settings:
     port: int
     tenant: str | None
     mqtt_client_id: str
+    provider_url: str
+    south_port: int
+    iot_context: str | None
+    mqtt_share: str | None
     data_dir: Path
     spool_mb: int
 
@@ -33,6 +37,10 @@ _OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
     ("--port", "ECLOR_AGENTS_PORT", "4041", "its port"),
     ("--tenant", "ECLOR_TENANT", None, "NGSI-LD tenant the entities go to"),
     ("--mqtt-client-id", "ECLOR_MQTT_CLIENT_ID", "eclor-agents", "name of the MQTT session, one per agent process"),
+    ("--provider-url", "ECLOR_PROVIDER_URL", None, "where the broker reaches the agents; default http://HOST:PORT"),
+    ("--south-port", "ECLOR_SOUTH_PORT", "7896", "port for devices that speak HTTP; 0 for none"),
+    ("--iot-context", "ECLOR_IOT_CONTEXT", None, "URL of the JSON-LD context of what is provisioned under /iot"),
+    ("--mqtt-share", "ECLOR_MQTT_SHARE", None, "group in which several agents share the messages of MQTT"),
     ("--data-dir", "ECLOR_DATA_DIR", ".eclor", "where messages are kept until the broker has them"),
     ("--spool-mb", "ECLOR_SPOOL_MB", "4096", "how much of them, in megabytes"),
 )
@@ -42,13 +50,15 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     """Read options and environment; ends the process with a message where they are wrong."""
     parser = argparse.ArgumentParser(prog="python -m agents", description="IoT agents of ECLOR")
     for option, variable, default, text in _OPTIONS:
-        number = int if option in ("--port", "--spool-mb") else str
+        number = int if option in ("--port", "--south-port", "--spool-mb") else str
         parser.add_argument(
             option, type=number, default=environment.get(variable, default), help=f"{text} [{variable}]"
         )
     given = parser.parse_args(arguments)
     if not 0 <= given.port <= 65_535:
         parser.error("--port is a number from 0 to 65535")
+    if not 0 <= given.south_port <= 65_535:
+        parser.error("--south-port is a number from 0 to 65535")
     if given.spool_mb < 1:
         parser.error("--spool-mb is a number from 1")
     return Settings(
@@ -59,6 +69,10 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         port=given.port,
         tenant=given.tenant or None,
         mqtt_client_id=given.mqtt_client_id,
+        provider_url=given.provider_url or f"http://{given.host}:{given.port}",
+        south_port=given.south_port,
+        iot_context=given.iot_context or None,
+        mqtt_share=given.mqtt_share or None,
         data_dir=Path(given.data_dir),
         spool_mb=given.spool_mb,
     )

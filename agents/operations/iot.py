@@ -1,0 +1,119 @@
+"""The parts that make the agents FIWARE-compatible, put together: provisioning, commands, questions."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from agents.core.model import Device, DeviceModel, Instant
+from agents.core.provisioned import MODEL
+from agents.operations.commanding import Commanding
+from agents.operations.commands import Commands, CommandStore
+from agents.operations.courier import DeviceCourier, Encoder, Poster, Publisher
+from agents.operations.devices import Devices
+from agents.operations.item import Observer
+from agents.operations.listening import CommandBroker, Listening
+from agents.operations.provisioning import CORE_CONTEXT, Provisioning, ProvisioningStore
+from agents.operations.questions import EntityReader, Questions
+from agents.operations.storage import Storage
+from agents.operations.tally import Tally
+
+READABLE = DeviceModel(
+    id=MODEL,
+    description="Device whose measures come readable, described by its provisioning",
+    entity_type="Thing",
+    context=CORE_CONTEXT,
+    attributes=(),
+    keeps_unmapped=True,
+)
+"""Model of provisioned devices that need no codec."""
+
+
+class Store(ProvisioningStore, CommandStore, Protocol):
+    """Keeps groups, devices and commands across restarts."""
+
+
+class Broker(CommandBroker, EntityReader, Protocol):
+    """The context broker, as commands and questions need it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Everything that is reached from here."""
+
+    broker: Broker
+    publisher: Publisher
+    poster: Poster
+    encoder: Encoder
+    store: Store | None
+    notify_url: str
+    """Where the broker tells of commands."""
+
+
+class Iot:
+    """Provisioned devices and all that is done for them beside storing measures."""
+
+    def __init__(
+        self,
+        devices: Devices,
+        storage: Storage,
+        tally: Tally,
+        outside: Outside,
+        *,
+        context: str = CORE_CONTEXT,
+        welcome: Callable[[Sequence[str]], Awaitable[object]] | None = None,
+    ) -> None:
+        self._devices = devices
+        self._welcome = welcome
+        self._welcomed: set[asyncio.Task[None]] = set()
+        self.provisioning = Provisioning(outside.store, context=context, on_change=self._changed)
+        devices.provisioning = self.provisioning
+        self.listening = Listening(outside.broker, tally, outside.notify_url)
+        self._courier = DeviceCourier(
+            outside.publisher, outside.poster, outside.encoder, lambda: time.time_ns() // 1000
+        )
+        self.commands = Commands(self._courier, storage, tally, devices.get, outside.store)
+        self._questions = Questions(outside.broker, outside.publisher, tally)
+
+    def observer(self, then: Observer) -> Observer:
+        """Looks at messages for what concerns commands, then lets `then` look."""
+        return Commanding(self.commands, self._courier, self._questions, then)
+
+    async def load(self) -> list[str]:
+        """Take up what is stored; gives the reasons why some of it could not be used.
+
+        Raises:
+            StoreUnavailable: The store does not answer.
+        """
+        problems = await self.provisioning.load()
+        await self.commands.load()
+        self.listening.watch(self.provisioning.all())
+        return problems
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for work in (self.provisioning.run, self.listening.run, self.commands.run, self._questions.run):
+                group.create_task(work())
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self.commands.close()
+
+    def _changed(self, devices: Sequence[Device]) -> None:
+        self._devices.introduce_again(devices)
+        self.listening.watch(devices)
+        if self._welcome is not None:
+            task = asyncio.get_running_loop().create_task(self._replay(devices))
+            self._welcomed.add(task)
+            task.add_done_callback(self._welcomed.discard)
+
+    async def _replay(self, devices: Sequence[Device]) -> None:
+        """What these sent before anybody knew them is read again."""
+        if self._welcome is not None:
+            await self._welcome([each.provisioned.device_id for each in devices])
+
+
+def _now() -> Instant:
+    return time.time_ns() // 1000
