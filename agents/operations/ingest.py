@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import orjson
+
 from agents.codecs.outcome import Decoded
 from agents.codecs.sandbox import CodecCall
 from agents.core.errors import AgentError, Rejected, UnknownDevice, UnusableReading
@@ -179,9 +181,9 @@ class Ingest:
             introduce = device.id not in introduced and self._devices.needs_introduction(device)
             try:
                 reading = Reading(device.id, item.measures or {}, item.time)
-                item.entities = self._devices.entities(
-                    item.uplink, reading, device, item.message.at, introduce=introduce
-                )
+                entities = self._devices.entities(item.uplink, reading, device, item.message.at, introduce=introduce)
+                _check_writable(entities)
+                item.entities = entities
                 introduced.add(device.id)
             except Rejected as error:
                 item.error = error
@@ -232,6 +234,15 @@ def _identity(item: Item) -> bytes | None:
         # Saved with its time by the device: the same words about the same instant are the same measure.
         identity = (uplink.device_id, uplink.time, sorted(uplink.decoded.items()) if uplink.decoded else uplink.payload)
     return hashlib.blake2b(repr(identity).encode(), digest_size=IDENTITY_BYTES).digest()
+
+
+def _check_writable(entities: object) -> None:
+    """What can be read as JSON can't always be written (nested 255 deep, half a character): nor sent to the broker."""
+    try:
+        # In the list of its batch, whose nesting counts as well.
+        orjson.dumps([entities])
+    except orjson.JSONEncodeError as problem:
+        raise UnusableReading(f"the measures can't be passed on as JSON: {problem}") from None
 
 
 class _RefusedByBroker(AgentError):
