@@ -7,16 +7,17 @@ nothing is lost.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import structlog
 
 from broker.core.model.errors import NgsiLdError
+from broker.core.model.instant import Instant
 from broker.core.subscribe.message import Message
 from broker.core.subscribe.notification import notification_of_changes
-from broker.core.subscribe.schedule import newest_states, retry_delay, travelling_together
+from broker.core.subscribe.schedule import brought_up_to_date, newest_states, retry_delay, travelling_together
 from broker.core.subscribe.subscription import Subscription
 from broker.operations.notify import DeliveryError, Sink, Timer, joined_message
 from broker.operations.ports import Clock, Outbox, OutboxEntry, Ports
@@ -32,6 +33,10 @@ SUSPECTS_AT_ONCE = 64
 """Attempts at receivers that failed at least twice in a row: they may not take all connections from the others."""
 _UNREAD = 1.0
 """Seconds after which a lane looks again for a subscription that could not be read."""
+_UNCLAIMED = 0.25
+"""Seconds after which a lane asks again whether it may send to a throttled subscription."""
+_CLAIMED = 0.9
+"""Part of the period of throttling for which no other process sends: less than all of it, for clocks that differ."""
 _SECOND = 1_000_000
 
 
@@ -41,7 +46,8 @@ class Courier:
 
     A receiver may be away for `give_up_after` seconds; after that, notifications of that age are given up. `ports` is
     where linked entities are read. While the database is shared (`is_shared`) counts are written before sending, so
-    that whoever reads them from another process sees them.
+    that whoever reads them from another process sees them; `refresh` sees what others did to a tenant's subscriptions,
+    and `claim` says whether this process may send to a subscription now, which then nobody else does until later.
     """
 
     outbox: Outbox
@@ -54,6 +60,8 @@ class Courier:
     give_up_after: float
     suspects: asyncio.Semaphore
     is_shared: Callable[[], bool]
+    refresh: Callable[[str], Awaitable[object]]
+    claim: Callable[[str, str, Instant, Instant], Awaitable[bool]]
     ports: Ports | None = None
     queued: int = 0
 
@@ -72,6 +80,7 @@ class Lane:
         self._has_missed = False
         self._waits: asyncio.Task[None] | None = None
         self._in_flight = 0
+        self._has_waited = False
         self._failures = 0
         self._failing_since = 0.0
         self._opens_at = 0.0
@@ -133,6 +142,10 @@ class Lane:
 
     async def _work(self) -> None:
         """Send what comes next, or wait until it may be sent."""
+        if self._has_waited and self._courier.is_shared():
+            # Another process may have deleted or paused it meanwhile.
+            self._has_waited = False
+            await self._courier.refresh(self.tenant)
         subscription = self._courier.find(self.tenant, self.subscription_id)
         if subscription is None and not self._courier.is_gone(self.tenant, self.subscription_id):
             # After a restart it may not have been read yet, for want of the database or of its @context.
@@ -146,6 +159,9 @@ class Lane:
             await self._wait(delay)
             return
         if subscription.throttling:
+            if not self._failures and self._courier.is_shared() and not await self._may_send(subscription):
+                await self._wait(min(subscription.throttling, _UNCLAIMED))
+                return
             self._thin_out()
         parcel = list(self._queue) if subscription.throttling else travelling_together(self._queue)
         self._in_flight = len(parcel)
@@ -161,6 +177,16 @@ class Lane:
             self._failures += 1
             self._give_up_old()
             await self._wait(retry_delay(self._failures, subscription.endpoint.cooldown))
+
+    async def _may_send(self, subscription: Subscription) -> bool:
+        """Whether no other process has sent to the throttled subscription within its period."""
+        now = self._courier.clock.now()
+        until = now + int(subscription.throttling * _CLAIMED * _SECOND)
+        try:
+            return await self._courier.claim(self.tenant, self.subscription_id, now, until)
+        except NgsiLdError as error:
+            _log.warning("throttled notification waits", tenant=self.tenant, reason=error.detail)
+            return False
 
     async def _attempt(self, subscription: Subscription, parcel: Sequence[OutboxEntry]) -> bool:
         """Whether the parcel is done with: delivered, or such that it never can be."""
@@ -194,6 +220,10 @@ class Lane:
         changes = [entry.change for entry in parcel]
         now, seed = self._courier.clock.now(), f"{parcel[0].key} {parcel[-1].key}"
         ports = self._courier.ports
+        if subscription.throttling and ports is not None and self._courier.is_shared():
+            # Another process may have told of a later state already: an earlier one must not follow it.
+            current = await ports.entities.get_many(self.tenant, [change.entity.id for change in changes])
+            changes = [brought_up_to_date(change, current.get(change.entity.id)) for change in changes]
         if subscription.join and ports is not None:
             return await joined_message(ports, self.tenant, subscription, changes, now, seed)
         return notification_of_changes(subscription, changes, now, seed, self.tenant)
@@ -215,6 +245,7 @@ class Lane:
 
     async def _wait(self, seconds: float) -> None:
         self._waits = asyncio.current_task()
+        self._has_waited = True
         try:
             await self._courier.timer.sleep(seconds)
         finally:

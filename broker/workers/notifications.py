@@ -83,6 +83,8 @@ class Notifications:
             give_up_after=give_up_after,
             suspects=asyncio.Semaphore(SUSPECTS_AT_ONCE),
             is_shared=is_shared,
+            refresh=self._refreshed,
+            claim=store.claim,
         )
         self._boards: dict[str, SubscriptionBoard] = {}
         self._lanes: dict[tuple[str, str], Lane] = {}

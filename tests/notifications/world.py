@@ -103,7 +103,9 @@ class Broker:
             sinks={"http": http, "https": http, "mqtt": mqtt, "mqtts": mqtt},
             timer=timer,
             give_up_after=give_up_after,
+            is_shared=lambda: self.is_shared,
         )
+        self.is_shared = False
         self.entities = MemoryEntities(self.clock, self.notifications)
         self.ports = Ports(
             entities=self.entities,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from broker.core.model.change import Change, Trigger
+from broker.core.model.entity import Entity
 
 LARGEST_NOTIFICATION = 100
 """Entities in one notification at most: some hundred kilobytes, which receivers take without special settings."""
@@ -57,6 +58,15 @@ def newest_states(waiting: Sequence[W]) -> tuple[dict[str, tuple[W, Change]], li
             needless.append(earlier[0])
             newest[entity_id] = (each, merged(earlier[1], each.change))
     return newest, needless
+
+
+def brought_up_to_date(change: Change, current: Entity | None) -> Change:
+    """The change with the entity as it is now, where that is later than what the change left."""
+    if change.trigger is Trigger.ENTITY_DELETED or current is None:
+        return change
+    if current.modified_at <= change.entity.modified_at:
+        return change
+    return replace(change, entity=current)
 
 
 def merged(earlier: Change, later: Change) -> Change:
