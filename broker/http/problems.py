@@ -13,11 +13,14 @@ from broker.core.model.errors import (
     InternalError,
     InvalidRequest,
     LdContextNotAvailable,
+    LoopDetected,
     NgsiLdError,
     NoMultiTenantSupport,
     NonexistentTenant,
     OperationNotSupported,
     ResourceNotFound,
+    SourceFailed,
+    SourceTimedOut,
     TooComplexQuery,
     TooManyResults,
     Unavailable,
@@ -31,20 +34,23 @@ STATUS: dict[type[NgsiLdError], int] = {
     InternalError: 500,
     InvalidRequest: 400,
     LdContextNotAvailable: 504,
+    LoopDetected: 508,
     NoMultiTenantSupport: 501,
     NonexistentTenant: 404,
     OperationNotSupported: 422,
     ResourceNotFound: 404,
+    SourceFailed: 502,
+    SourceTimedOut: 504,
     TooComplexQuery: 403,
     TooManyResults: 403,
     Unavailable: 503,
 }
-"""Table 6.3.2-1; Conflict and Unavailable, which it does not list, as HTTP has them."""
+"""Table 6.3.2-1 and clause 6.3.17; Conflict and Unavailable, which they do not list, as HTTP has them."""
 
 _log = structlog.get_logger("broker.http")
 
 
-class Refusal(Exception):  # noqa: N818 (an answer that HTTP provides for, no fault)
+class Refusal(Exception):
     """A refusal that HTTP itself defines (405, 406, 411, 413, 415), apart from the errors of the API.
 
     `error` is what the body says; None: the standard wants it empty (clause 6.3.4).

@@ -161,6 +161,16 @@ def admitted(registration: Registration, entity: Entity) -> Entity | None:
     return entity.with_(attributes=attributes)
 
 
+def registered_types(registration: Registration, entity_id: str) -> Names:
+    """The types under which an entity of that id is registered; none where any would do."""
+    types: set[str] = set()
+    for information in registration.information:
+        if not information.entities:
+            return frozenset()
+        types.update(*(info.types for info in information.entities if info.admits_id(entity_id)))
+    return frozenset(types)
+
+
 def is_auxiliary(registration: Registration) -> bool:
     """Whether its data only adds to what others have (clause 4.3.6.2)."""
     return registration.mode == AUXILIARY

@@ -111,3 +111,21 @@ class Unavailable(NgsiLdError):
 
     name = "InternalError"
     title = "Temporarily unavailable"
+
+
+class SourceFailed(NgsiLdError):
+    """The context source that alone holds the data refused or failed (clause 6.3.17)."""
+
+    title = "The context source failed"
+
+
+class SourceTimedOut(NgsiLdError):
+    """The context source that alone holds the data did not answer in time (clause 6.3.17)."""
+
+    title = "The context source did not answer"
+
+
+class LoopDetected(NgsiLdError):
+    """The request has passed the source, or this broker, before (clause 6.3.17)."""
+
+    title = "Loop detected"

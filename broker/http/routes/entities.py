@@ -1,8 +1,14 @@
 """Entities (clauses 6.4, 6.5)."""
 
+from functools import partial
+
+from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.expand import expand_entity, expand_fragment
+from broker.core.model.entity import Entity
 from broker.core.model.errors import BadRequestData
 from broker.http import params
+from broker.http.distributed_writes import Change, distribute_entity, entity_path
+from broker.http.distribution import sources_of
 from broker.http.entity_maps import named_or_none
 from broker.http.message import Request, Response
 from broker.http.negotiate import context_of, read_object
@@ -43,6 +49,15 @@ async def create(ports: Ports, request: Request) -> Response:
     words = params.options(request.parameters)
     simplified = bool(request.parameters) and params.form(request.parameters) == "simplified"
     entity = expand_entity(document, context, simplified=simplified)
+    index = sources_of(ports, request)
+    if index is None:
+        return await _create(ports, request, words, entity)
+    change = Change("createEntity", "/entities", entity, document)
+    done, here = created("/entities", entity.id), partial(_create, ports, request, words)
+    return await distribute_entity(ports, request, index, context, change, here, done)
+
+
+async def _create(ports: Ports, request: Request, words: frozenset[str], entity: Entity) -> Response:
     if "upsert" in words:
         result = await batch.batch_upsert(ports, request.tenant, [entity])
         for _, error in result.errors:
@@ -61,9 +76,17 @@ async def replace(ports: Ports, request: Request) -> Response:
     if "@id" not in document:
         document.setdefault("id", entity_id)
     entity = expand_entity(document, context)
-    await require_type(ports, request, context, entity_id)
-    await entities.replace_entity(ports, request.tenant, entity_id, entity)
-    return no_content()
+
+    async def here(part: Entity) -> Response:
+        await require_type(ports, request, context, entity_id)
+        await entities.replace_entity(ports, request.tenant, entity_id, part)
+        return no_content()
+
+    index = sources_of(ports, request)
+    if index is None:
+        return await here(entity)
+    change = Change("replaceEntity", entity_path(entity_id), entity.with_(id=entity_id), document)
+    return await distribute_entity(ports, request, index, context, change, here, no_content())
 
 
 async def merge(ports: Ports, request: Request) -> Response:
@@ -73,6 +96,18 @@ async def merge(ports: Ports, request: Request) -> Response:
     parameters = request.parameters
     simplified = bool(parameters) and params.form(parameters) == "simplified"
     fragment = expand_fragment(document, context, entity_id=entity_id, simplified=simplified, merge=True)
+    here = partial(_merge, ports, request, context, entity_id, simplified)
+    index = sources_of(ports, request)
+    if index is None:
+        return await here(fragment)
+    change = Change("mergeEntity", entity_path(entity_id), fragment, document)
+    return await distribute_entity(ports, request, index, context, change, here, no_content())
+
+
+async def _merge(
+    ports: Ports, request: Request, context: ActiveContext, entity_id: str, simplified: bool, fragment: Entity
+) -> Response:
+    parameters = request.parameters
     if not parameters:
         await entities.merge_entity(ports, request.tenant, entity_id, fragment)
         return no_content()
@@ -92,6 +127,19 @@ async def merge(ports: Ports, request: Request) -> Response:
 async def delete(ports: Ports, request: Request) -> Response:
     """5.6.6."""
     entity_id = entity_id_of(request)
+    index = sources_of(ports, request)
+    if index is None:
+        return await _delete(ports, request, entity_id)
+    context = await context_of(ports, request)
+    change = Change("deleteEntity", entity_path(entity_id), Entity(entity_id, [], {}), whole=True)
+
+    async def here(_: Entity) -> Response:
+        return await _delete(ports, request, entity_id)
+
+    return await distribute_entity(ports, request, index, context, change, here, no_content())
+
+
+async def _delete(ports: Ports, request: Request, entity_id: str) -> Response:
     if "type" in request.parameters:
         await require_type(ports, request, await context_of(ports, request), entity_id)
     await entities.delete_entity(ports, request.tenant, entity_id)

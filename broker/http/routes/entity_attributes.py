@@ -1,9 +1,15 @@
 """The attributes of an entity (clauses 6.6, 6.7)."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.expand import expand_attribute_fragment, expand_fragment
+from broker.core.model.entity import Entity
 from broker.core.model.errors import ResourceNotFound
 from broker.http import params
+from broker.http.distributed_writes import Change, distribute_attributes, distribute_entity, entity_path
+from broker.http.distribution import sources_of
 from broker.http.message import Request, Response
 from broker.http.negotiate import context_of, read_attribute, read_object
 from broker.http.parameters import DELETE_ALL, LOCAL, ONE_DATASET_ID, TYPE, options
@@ -22,10 +28,17 @@ async def append_attributes(ports: Ports, request: Request) -> Response:
     entity_id = entity_id_of(request)
     document, context = await read_object(ports, request)
     fragment = expand_fragment(document, context, entity_id=entity_id)
-    await require_type(ports, request, context, entity_id)
     overwrite = "noOverwrite" not in params.options(request.parameters)
-    result = await entities.append_attributes(ports, request.tenant, entity_id, fragment, overwrite=overwrite)
-    return _report(result)
+
+    async def here(part: Entity) -> UpdateResult:
+        await require_type(ports, request, context, entity_id)
+        return await entities.append_attributes(ports, request.tenant, entity_id, part, overwrite=overwrite)
+
+    index = sources_of(ports, request)
+    if index is None:
+        return _report(await here(fragment))
+    change = Change("appendAttrs", entity_path(entity_id, "/attrs"), fragment, document)
+    return await distribute_attributes(ports, request, index, context, change, here)
 
 
 async def update_attributes(ports: Ports, request: Request) -> Response:
@@ -33,8 +46,16 @@ async def update_attributes(ports: Ports, request: Request) -> Response:
     entity_id = entity_id_of(request)
     document, context = await read_object(ports, request)
     fragment = expand_fragment(document, context, entity_id=entity_id)
-    await require_type(ports, request, context, entity_id)
-    return _report(await entities.update_attributes(ports, request.tenant, entity_id, fragment))
+
+    async def here(part: Entity) -> UpdateResult:
+        await require_type(ports, request, context, entity_id)
+        return await entities.update_attributes(ports, request.tenant, entity_id, part)
+
+    index = sources_of(ports, request)
+    if index is None:
+        return _report(await here(fragment))
+    change = Change("updateEntity", entity_path(entity_id, "/attrs"), fragment, document)
+    return await distribute_attributes(ports, request, index, context, change, here)
 
 
 async def partial_update_attribute(ports: Ports, request: Request) -> Response:
@@ -43,9 +64,13 @@ async def partial_update_attribute(ports: Ports, request: Request) -> Response:
     document, context = await read_attribute(ports, request)
     attribute = context.expand_term(request.path[1])
     instances = expand_attribute_fragment(document, attribute, context)
-    await require_type(ports, request, context, entity_id)
-    await entities.partial_update_attribute(ports, request.tenant, entity_id, attribute, instances)
-    return no_content()
+
+    async def here() -> None:
+        await require_type(ports, request, context, entity_id)
+        await entities.partial_update_attribute(ports, request.tenant, entity_id, attribute, instances)
+
+    entity = Entity(entity_id, [], {attribute: instances})
+    return await _one_attribute(ports, request, context, "updateAttrs", entity, document, here)
 
 
 async def replace_attribute(ports: Ports, request: Request) -> Response:
@@ -54,9 +79,13 @@ async def replace_attribute(ports: Ports, request: Request) -> Response:
     document, context = await read_attribute(ports, request)
     attribute = context.expand_term(request.path[1])
     instances = expand_attribute_fragment(document, attribute, context, partial=False)
-    await require_type(ports, request, context, entity_id)
-    await entities.replace_attribute(ports, request.tenant, entity_id, attribute, instances)
-    return no_content()
+
+    async def here() -> None:
+        await require_type(ports, request, context, entity_id)
+        await entities.replace_attribute(ports, request.tenant, entity_id, attribute, instances)
+
+    entity = Entity(entity_id, [], {attribute: instances})
+    return await _one_attribute(ports, request, context, "replaceAttrs", entity, document, here)
 
 
 async def delete_attribute(ports: Ports, request: Request) -> Response:
@@ -67,14 +96,41 @@ async def delete_attribute(ports: Ports, request: Request) -> Response:
     dataset_id = parameters.get("datasetId")
     if dataset_id is not None:
         params.require_uri(dataset_id, "datasetId")
-    await require_type(ports, request, context, entity_id)
     attribute, delete_all = context.expand_term(request.path[1]), params.flag(parameters, "deleteAll")
-    try:
-        await entities.delete_attribute(ports, request.tenant, entity_id, attribute, dataset_id, delete_all)
-    except ResourceNotFound:
-        if not await end_attribute(ports, request.tenant, entity_id, attribute, dataset_id, delete_all=delete_all):
-            raise
-    return no_content()
+
+    async def here() -> None:
+        await require_type(ports, request, context, entity_id)
+        try:
+            await entities.delete_attribute(ports, request.tenant, entity_id, attribute, dataset_id, delete_all)
+        except ResourceNotFound:
+            if not await end_attribute(ports, request.tenant, entity_id, attribute, dataset_id, delete_all=delete_all):
+                raise
+
+    entity = Entity(entity_id, [], {attribute: []})
+    return await _one_attribute(ports, request, context, "deleteAttrs", entity, None, here)
+
+
+async def _one_attribute(
+    ports: Ports,
+    request: Request,
+    context: ActiveContext,
+    operation: str,
+    entity: Entity,
+    document: Any,
+    here: Callable[[], Awaitable[None]],
+) -> Response:
+    """Do what concerns one attribute, here or where it is. `entity` has that attribute alone."""
+    index = sources_of(ports, request)
+    if index is None:
+        await here()
+        return no_content()
+    change = Change(operation, entity_path(entity.id, "/attrs"), entity, document, next(iter(entity.attributes)))
+
+    async def local(_: Entity) -> Response:
+        await here()
+        return no_content()
+
+    return await distribute_entity(ports, request, index, context, change, local, no_content())
 
 
 def entity_id_of(request: Request) -> str:
