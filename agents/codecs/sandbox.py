@@ -92,7 +92,8 @@ class CodecSandbox:
         ]
 
     async def encode(self, codec: str, data: Mapping[str, Any], f_port: int | None) -> Encoded | UndecodablePayload:
-        """Make a command's value into bytes for the device (`encodeDownlink`)."""
+        """Make a command's value into bytes for the device (`encodeDownlink`, in a file of its own for some models)."""
+        codec = f"{codec}#encoder" if f"{codec}#encoder" in self._sources else codec
         argument = orjson.dumps({"data": dict(data), "fPort": f_port, "variables": {}}).decode()
         answer = (await self._answers([RoutineCall(codec, "encodeDownlink", argument)]))[0]
         return UndecodablePayload(str(answer["error"])) if "error" in answer else encoded(answer["result"])

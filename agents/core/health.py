@@ -14,6 +14,7 @@ FIRST_SILENCE = 25 * 3_600 * SECOND
 _INTERVALS = 3  # a radio loses a message now and then; three in a row are another matter
 _WEIGHT = 0.2  # of the newest interval in the mean
 _FRAMES = 100  # over which the loss of frames is told
+_MOST_VOLTS = 5
 _LARGEST_GAP = 1_000  # frames; beyond, the counter was set anew rather than a thousand frames lost
 
 
@@ -80,7 +81,10 @@ def battery_level(measures: Mapping[str, Any] | None, entity: Mapping[str, Any] 
     if isinstance(mapped, Mapping) and _is_number(mapped.get("value")):
         return float(mapped["value"])
     percent = (measures or {}).get("battery")
-    return percent / 100 if _is_number(percent) and 0 <= percent <= 100 else None  # type: ignore[operator]  # a number
+    if not isinstance(percent, int | float) or isinstance(percent, bool) or not 0 <= percent <= 100:
+        return None
+    # Other codecs give volts under that name, with decimals: 3.6 is no per cent.
+    return None if isinstance(percent, float) and percent <= _MOST_VOLTS else percent / 100
 
 
 def to_json(health: Health) -> dict[str, Any]:

@@ -11,8 +11,10 @@ _PREFIXES = ("/", "", "/json/", "json/", "/ul/", "ul/")
 SUBSCRIPTIONS = (
     *(f"{prefix}+/+/{end}" for prefix in _PREFIXES for end in _SENT_BY_DEVICES),
     "application/+/device/+/event/+",
+    "v3/+/devices/+/+",
+    "v3/+/devices/+/+/+",
 )
-"""Topic filters that together match every topic `parse_topic` understands."""
+"""Topic filters that together match what devices and network servers (ChirpStack, The Things Stack) publish."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,8 @@ def _time(message: Mapping[str, Any]) -> Instant | None:
 
 def _state(kind: str, message: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "status":
-        level = None if message.get("batteryLevelUnavailable") else number(message.get("batteryLevel", 0))
+        unknown = message.get("batteryLevelUnavailable") or message.get("externalPowerSource")
+        level = None if unknown else number(message.get("batteryLevel", 0))
         return {"battery": level, "margin": number(message.get("margin", 0))}
     if kind in ("ack", "txack"):
         item = text(message.get("queueItemId"))

@@ -11,8 +11,6 @@ from agents.core.topics import EventTopic
 from agents.networks import actility, chirpstack, other, tts
 from agents.networks.event import NetworkEvent
 
-SUBSCRIPTIONS = ("application/+/device/+/event/+", *tts.SUBSCRIPTIONS)
-"""Topic filters of the network servers that publish over MQTT."""
 HTTP_NETWORKS = ("chirpstack", "tts", "actility", "any")
 
 

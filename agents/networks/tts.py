@@ -26,7 +26,6 @@ from agents.networks.event import (
 )
 
 NETWORK = "tts"
-SUBSCRIPTIONS = ("v3/+/devices/+/+", "v3/+/devices/+/+/+")
 
 _KINDS = {
     "uplink_message": "up",

@@ -24,6 +24,9 @@ class Commanding:
             self._commands.results(device, uplink.decoded or {})
         elif uplink.kind == "configuration":
             self._questions.ask(device, uplink)
+        elif uplink.kind == "network" and uplink.decoded and "delivery" in uplink.decoded:
+            told = uplink.decoded
+            self._commands.settled(told.get("downlinks", ()), told["delivery"], told.get("detail", ""))
         if commands_of(device):
             self._commands.heard(device)
         self._then.observe(item)

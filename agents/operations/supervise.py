@@ -23,7 +23,7 @@ ROUND = 15.0
 REPORT_EVERY = 300 * 1_000_000
 """µs between two reports on a device, unless its state changes: a device that speaks every 30 s costs a tenth more."""
 _AT_ONCE = 500
-_PROTOCOLS = {"chirpstack": "lora", "ttn": "lora", "thingpark": "lora", "ul": "ul20"}
+_PROTOCOLS = {"chirpstack": "lora", "chirpstack-v3": "lora", "tts": "lora", "actility": "lora", "ul": "ul20"}
 _PROPERTIES = frozenset(get_args(get_args(DeviceEntity.model_fields["controlledProperty"].annotation)[0]))
 
 
