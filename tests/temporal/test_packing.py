@@ -107,6 +107,14 @@ async def test_histories_are_whole_while_they_are_packed(world: World) -> None:
     assert seen == {60}
 
 
+async def test_one_process_packs_at_a_time(world: World) -> None:
+    await record(world, range(5))
+    later = START + 10 * DAY
+    async with locked(world.database, "*"):
+        assert await world.history.compact("", later) == 0
+    assert await world.history.compact("", later) == 5
+
+
 async def test_which_entities_are_due(world: World) -> None:
     await record(world, range(5))
     now = START + 10 * MINUTE
@@ -175,7 +183,10 @@ async def test_retention_removes_what_is_older_to_the_sample(world: World) -> No
     assert await world.history.retain("", policy, START + 90 * MINUTE) == 1
     assert await count(world.client) == 70
     assert await world.history.retain("", parse_retention("/Hall=PT1H"), START + 10 * DAY) == 0
+    # The entity is known by its history alone, and was recorded just now.
+    await world.database["evolutions"].update_one({"_id": ENTITY}, {"$set": {"modifiedAt": START}})
     assert await world.history.retain("", policy, START + 10 * DAY) == 1
+    assert await world.database["evolutions"].count_documents({}) == 0
     assert await world.database["chunks"].count_documents({}) == 0
 
 

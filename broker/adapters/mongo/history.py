@@ -14,7 +14,7 @@ from broker.adapters.mongo import history_changes as changes
 from broker.adapters.mongo.client import Database, Databases
 from broker.adapters.mongo.documents import escape
 from broker.adapters.mongo.errors import translate
-from broker.adapters.mongo.history_compaction import compact, due, retain
+from broker.adapters.mongo.history_compaction import compact_due, has_history, retain
 from broker.adapters.mongo.history_documents import chunk_of, of_attributes, samples_of, whole_range
 from broker.adapters.mongo.history_lock import locked
 from broker.adapters.mongo.history_ranges import chosen, range_filter
@@ -48,7 +48,7 @@ class MongoHistory:
         database = self._databases(tenant)
         try:
             found = (await _known(database, {"_id": entity_id}, None, 1, 1)).get(entity_id)
-            return found if found is not None and await _has_history(database, entity_id) else None
+            return found if found is not None and await has_history(database, entity_id) else None
         except PyMongoError as error:
             raise translate(error) from error
 
@@ -128,7 +128,7 @@ class MongoHistory:
         database = self._databases(tenant)
         try:
             async with locked(database, entity_id):
-                known = await _has_history(database, entity_id)
+                known = await has_history(database, entity_id)
                 await database["history"].delete_many(whole_range(entity_id))
                 await database["chunks"].delete_many({"e": entity_id})
                 await database["evolutions"].delete_one({"_id": entity_id})
@@ -138,13 +138,10 @@ class MongoHistory:
 
     async def compact(self, tenant: str, now: Instant) -> int:
         """Pack what was recorded some time ago; how many records that were."""
-        database, moved = self._databases(tenant), 0
         try:
-            for entity_id in await due(database, now):
-                moved += await compact(database, entity_id)
+            return await compact_due(self._databases(tenant), now)
         except PyMongoError as error:
             raise translate(error) from error
-        return moved
 
     async def retain(self, tenant: str, policy: Policy[Period | None], now: Instant) -> int:
         """Remove what was recorded longer ago than the policy keeps it; how many chunks that concerned."""
@@ -222,13 +219,6 @@ async def _known(
             times = (document.get(name) for name in ("createdAt", "modifiedAt", "deletedAt"))
             found[entity_id] = Evolution(entity_id, types, {}, *times)
     return found
-
-
-async def _has_history(database: Database, entity_id: str) -> bool:
-    for name, query in (("history", whole_range(entity_id)), ("chunks", {"e": entity_id})):
-        if await database[name].find_one(query, {"_id": 1}) is not None:
-            return True
-    return False
 
 
 async def _load_recent(database: Database, by_id: dict[str, Evolution], demand: Demand) -> None:

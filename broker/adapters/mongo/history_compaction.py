@@ -14,6 +14,7 @@ from broker.adapters.mongo.client import Database
 from broker.adapters.mongo.history_changes import store_chunk
 from broker.adapters.mongo.history_documents import LARGEST_CHUNK, chunk_document, chunk_of, samples_of, whole_range
 from broker.adapters.mongo.history_lock import locked
+from broker.core.model.errors import Unavailable
 from broker.core.model.instant import Instant
 from broker.core.temporal.aggregate import Period
 from broker.core.temporal.policy import Policy, oldest_kept
@@ -26,24 +27,34 @@ _MANY = 200
 """Recent documents of an entity that are worth rewriting the chunk that grows."""
 _OLD = 6 * 3600 * 1_000_000
 """µs after which fewer are as well: some chunks of each entity four times a day."""
+_PACKING = "*"
+"""What is locked while one process packs the histories of a tenant; no entity has that id."""
 _PATIENCE = 1.0
 """Seconds that compaction waits for an entity's lock; it comes back later anyway."""
 
 
 async def due(database: Database, now: Instant, count: int = _MANY, age: int = _OLD) -> list[str]:
     """Entities with at least `count` recent documents, or one that was recorded more than `age` µs ago."""
-    found: list[str] = []
-    current, seen, oldest = None, 0, now
-    async for document in database["history"].find({}, {"_id": 1}, sort=[("_id", 1)], hint=[("_id", 1)]):
-        key = document["_id"]
-        if key["e"] != current:
-            if current is not None and (seen >= count or oldest < now - age):
-                found.append(current)
-            current, seen, oldest = key["e"], 0, key["t"]
-        seen += 1
-    if current is not None and (seen >= count or oldest < now - age):
-        found.append(current)
-    return found
+    stages: list[dict[str, Any]] = [
+        {"$group": {"_id": "$_id.e", "n": {"$sum": 1}, "oldest": {"$min": "$_id.t"}}},
+        {"$match": {"$or": [{"n": {"$gte": count}}, {"oldest": {"$lt": now - age}}]}},
+        {"$project": {"_id": 1}},
+    ]
+    cursor = await database["history"].aggregate(stages, allowDiskUse=True, hint={"_id": 1})
+    return [each["_id"] async for each in cursor]
+
+
+async def compact_due(database: Database, now: Instant) -> int:
+    """Pack what is due, unless another process does; how many documents that were."""
+    moved = 0
+    try:
+        async with locked(database, _PACKING, 0):
+            for entity_id in await due(database, now):
+                moved += await compact(database, entity_id)
+    except Unavailable:
+        # Another process packs, or somebody changes what is to be packed: there is a next time.
+        return moved
+    return moved
 
 
 async def compact(database: Database, entity_id: str) -> int:
@@ -74,7 +85,26 @@ async def retain(database: Database, tenant: str, policy: Policy[Period | None],
         concerned += 1
         async with locked(database, chunk["e"]):
             await _trim(database, chunk["_id"], oldest)
+    if concerned:
+        await _forget_traces(database, latest)
     return concerned
+
+
+async def _forget_traces(database: Database, latest: Instant) -> None:
+    """Entities that were known by a history of which nothing is left."""
+    async for known in database["evolutions"].find({"modifiedAt": {"$lt": latest}}, {"_id": 1}):
+        entity_id = known["_id"]
+        async with locked(database, entity_id):
+            if not await has_history(database, entity_id):
+                await database["evolutions"].delete_one(known)
+
+
+async def has_history(database: Database, entity_id: str) -> bool:
+    """Whether anything is recorded of an entity."""
+    for name, query in (("history", whole_range(entity_id)), ("chunks", {"e": entity_id})):
+        if await database[name].find_one(query, {"_id": 1}) is not None:
+            return True
+    return False
 
 
 async def _trim(database: Database, chunk_id: Any, oldest: Instant) -> None:

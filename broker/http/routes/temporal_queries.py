@@ -1,5 +1,6 @@
 """Retrieving and querying histories (clauses 6.18.3.2, 6.19.3.1, 6.24)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -178,11 +179,16 @@ def _partial(response: Response, cut: Cut | None) -> Response:
 
 def _descending(selection: Selection, parameters: Mapping[str, str]) -> bool:
     """Histories are ordered by id alone (clause 5.7.4.4)."""
+    collation = parameters.get("collation")
+    if collation is not None and _COLLATION.fullmatch(collation) is None:
+        raise BadRequestData("collation is a language tag such as fr or de-u-co-phonebk (RFC 6067).")
     members = [item.partition(";")[0].strip() for item in parameters.get("orderBy", "id").split(",")]
     if members != ["id"]:
         raise BadRequestData("Histories can be ordered by id alone: orderBy=id or orderBy=id;desc.")
     return any(order.descending for order in selection.order)
 
+
+_COLLATION = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", re.ASCII)
 
 _FOUND = (
     Answer(200, "A page of the histories found.", "EntityTemporal[]", ("Link", "NGSILD-Results-Count")),
