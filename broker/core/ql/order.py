@@ -1,16 +1,15 @@
 """Entities in a requested order (clause 4.23).
 
 Types of values come in the order of 4.23.2; null and missing values are last in either direction. Of several values
-of one target the first counts. Texts compare by letters, then accents, then case, which comes near the root collation
-of ICU for alphabetic scripts.
+of one target the first counts. Texts are ordered as `collation` says.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from broker.core.model.entity import Entity
 from broker.core.model.instant import parse_instant
+from broker.core.ql.collation import Collation
 from broker.core.ql.geometry import distance
 from broker.core.ql.nodes import INSTANT_MEMBERS
 from broker.core.ql.ordering import Ordering
@@ -47,14 +46,14 @@ def order_key(entity: Entity, ordering: Ordering) -> _Key:
             return (-1, distance(target, ordering.distance_from))
     elif ordering.path.member in INSTANT_MEMBERS:
         return (_DATE_TIME, target)
-    return _value_key(target, ordering.strength)
+    return _value_key(target, ordering.collation)
 
 
-def _value_key(value: Any, strength: int) -> _Key:
+def _value_key(value: Any, texts: Collation) -> _Key:
     if isinstance(value, dict) and isinstance(value.get("@value"), str):
         value = value["@value"]
     if isinstance(value, str):
-        return _text_key(value, strength)
+        return _text_key(value, texts)
     if value is None:
         return _LAST
     if isinstance(value, bool):
@@ -62,17 +61,15 @@ def _value_key(value: Any, strength: int) -> _Key:
     if isinstance(value, int | float):
         return (_NUMBER, value)
     if isinstance(value, list):
-        return (_ARRAY, tuple(_value_key(each, strength) for each in value))
-    return (_OBJECT, tuple((name, _value_key(value[name], strength)) for name in sorted(value)))
+        return (_ARRAY, tuple(_value_key(each, texts) for each in value))
+    return (_OBJECT, tuple((name, _value_key(value[name], texts)) for name in sorted(value)))
 
 
-def _text_key(text: str, strength: int) -> _Key:
+def _text_key(text: str, texts: Collation) -> _Key:
     if (instant := parse_instant(text)) is not None:
         return (_DATE_TIME, instant)
     if is_date(text):
         return (_DATE, text)
     if (micros := time_of_day(text)) is not None:
         return (_TIME, micros)
-    parts = unicodedata.normalize("NFKD", text)
-    letters = "".join(char for char in parts if not unicodedata.combining(char)).casefold()
-    return (_STRING, (letters, parts.casefold(), parts.swapcase())[:strength])
+    return (_STRING, texts.key(text))

@@ -12,25 +12,22 @@ from typing import Any
 
 from broker.core.model.errors import BadRequestData
 from broker.core.ql import limits
+from broker.core.ql.collation import ROOT, Collation, parse_collation
 from broker.core.ql.geo import Geometry, parse_geometry
 from broker.core.ql.nodes import Exists, Path
 from broker.core.ql.q import parse_q
 
 _DIRECTIONS = {"asc", "desc", "dist-asc", "dist-desc"}
-_STRENGTHS = {"ks-level1": 1, "ks-level2": 2, "ks-level3": 3, "ks-level4": 3, "ks-identic": 3}
 
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """One criterion: the target of a path, or the distance in metres of a GeoProperty from `distance_from`.
-
-    `strength`: how many levels of text collation count: 1 letters, 2 accents too, 3 case too (ICU's names).
-    """
+    """One criterion: the target of a path, or the distance in metres of a GeoProperty from `distance_from`."""
 
     path: Path
     descending: bool = False
     distance_from: Geometry | None = None
-    strength: int = 3
+    collation: Collation = ROOT
 
 
 def parse_ordering(
@@ -43,18 +40,17 @@ def parse_ordering(
 ) -> tuple[Ordering, ...]:
     """Parse `orderBy` with its companions `orderFrom`, `orderGeometry` and `collation`.
 
-    Texts are ordered by one language-agnostic collation; of `collation` (RFC 6067) the strength (`ks`) is followed.
     Raises BadRequestData where a part is wrong or missing, TooComplexQuery beyond a bound of `limits`.
     """
     limits.check_length(text, "orderBy")
     items = text.split(",")
     limits.check_count(len(items), "attributes in orderBy", limits.PATH_NAMES)
     geometry = None if order_from is None else parse_geometry(order_geometry, order_from)
-    strength = next((level for key, level in _STRENGTHS.items() if key in (collation or "")), 3)
-    return tuple(_item(item.strip(), expand, geometry, strength) for item in items)
+    texts = ROOT if collation is None else parse_collation(collation)
+    return tuple(_item(item.strip(), expand, geometry, texts) for item in items)
 
 
-def _item(item: str, expand: Callable[[str], str], geometry: Geometry | None, strength: int) -> Ordering:
+def _item(item: str, expand: Callable[[str], str], geometry: Geometry | None, texts: Collation) -> Ordering:
     written, _, direction = item.partition(";")
     if (direction or "asc") not in _DIRECTIONS:
         raise BadRequestData(f"orderBy: {direction!r} is no direction; use asc, desc, dist-asc or dist-desc.")
@@ -64,4 +60,4 @@ def _item(item: str, expand: Callable[[str], str], geometry: Geometry | None, st
     by_distance = direction.startswith("dist-")
     if by_distance and geometry is None:
         raise BadRequestData("orderBy: a distance needs orderFrom with the coordinates to measure from.")
-    return Ordering(node.path, direction.endswith("desc"), geometry if by_distance else None, strength)
+    return Ordering(node.path, direction.endswith("desc"), geometry if by_distance else None, texts)
