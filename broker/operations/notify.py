@@ -14,7 +14,13 @@ from broker.core.model.subscription import Endpoint, Tally
 from broker.core.ql.ast import PageRequest
 from broker.core.represent import feature, represent
 from broker.core.subscribe.message import Message
-from broker.core.subscribe.notification import GEOJSON, notification_message, shown_entities, told_entities
+from broker.core.subscribe.notification import (
+    GEOJSON,
+    known_entities,
+    notification_message,
+    shown_entities,
+    told_entities,
+)
 from broker.core.subscribe.subscription import Subscription
 from broker.operations.linked import Linking, inline, reachable
 from broker.operations.ports import Ports, SubscriptionStore
@@ -92,7 +98,7 @@ async def periodic_messages(ports: Ports, tenant: str, subscription: Subscriptio
         page = await ports.entities.find(tenant, subscription.query, PageRequest(PAGE, offset))
         offset, more = offset + PAGE, page.more
         if page.entities:
-            shown = await _shown(ports, tenant, subscription, page.entities)
+            shown = await _shown(ports, tenant, subscription, known_entities(subscription, page.entities))
             seed = f"{now} {page.entities[0].id}"
             messages.append(notification_message(subscription, shown, now, seed, tenant))
     return messages
@@ -114,7 +120,12 @@ async def _shown(
         return shown
     if subscription.join == "flat":
         show = feature if is_geo else represent
-        return shown + [show(each.entity, context, each.representation) for each in found.values()]
+        linked = known_entities(subscription, [each.entity for each in found.values()])
+        asked_of = [each.representation for each in found.values()]
+        return shown + [show(entity, context, form) for entity, form in zip(linked, asked_of, strict=True)]
+    for target, each in found.items():
+        (known,) = known_entities(subscription, [each.entity])
+        found[target] = each._replace(entity=known)
     documents = [inline(entity, found, context, asked, linking) for entity in entities]
     if is_geo:
         return [{**each, "properties": document} for each, document in zip(shown, documents, strict=True)]

@@ -10,7 +10,7 @@ from broker.core.jsonld.context import ActiveContext
 from broker.core.model.change import Change, Trigger
 from broker.core.model.entity import Attributes, Entity, Instance
 from broker.core.model.instant import Instant, format_instant
-from broker.core.represent import deleted_instance, feature, represent, with_previous
+from broker.core.represent import conforming, deleted_instance, feature, represent, with_previous
 from broker.core.subscribe.message import Message
 from broker.core.subscribe.subscription import Subscription
 
@@ -32,7 +32,15 @@ def notification_of_changes(
 
 def told_entities(subscription: Subscription, changes: Iterable[Change]) -> list[Entity]:
     """The entities as a notification tells of them: with what was deleted and, if asked, what was before."""
-    return [_told(subscription, change) for change in changes]
+    return known_entities(subscription, [_told(subscription, change) for change in changes])
+
+
+def known_entities(subscription: Subscription, entities: list[Entity]) -> list[Entity]:
+    """The entities as far as the version of the specification goes that the receiver knows (`ngsildConformance`)."""
+    version = subscription.conformance
+    if version is None:
+        return entities
+    return [conforming(entity, version, subscription.context) for entity in entities]
 
 
 def shown_entities(subscription: Subscription, entities: Iterable[Entity]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from broker.core.ql.projection import Projection, parse_projection
 from broker.core.ql.q import parse_q
 from broker.core.ql.scope import parse_scope
 from broker.core.ql.types import parse_types
-from broker.core.represent import NORMALIZED, SIMPLIFIED, Representation, parse_languages, projected
+from broker.core.represent import NORMALIZED, SIMPLIFIED, Representation, Version, parse_languages, projected
 from broker.core.subscribe import members
 from broker.core.subscribe.endpoint import parse_endpoint
 from broker.core.subscribe.subscription import Subscription
@@ -65,6 +65,7 @@ def parse_subscription(
         show_changes=members.boolean(notification, "showChanges", False),
         join=_join(notification),
         join_level=_join_level(notification),
+        conformance=_conformance(document),
         is_active=members.boolean(document, "isActive", True),
         expires_at=expiry(document),
         throttling=members.positive(document, "throttling") or 0.0,
@@ -92,9 +93,6 @@ def _check_together(document: Mapping[str, Any]) -> None:
         members.text(document, name)
     if "jsonldContext" in document:
         members.uri(document["jsonldContext"], "jsonldContext")
-    conformance = members.text(document, "ngsildConformance")
-    if conformance is not None and not _CONFORMANCE.fullmatch(conformance):
-        raise BadRequestData("'ngsildConformance' is a version of the NGSI-LD specification such as 1.8.")
     if "timeInterval" in document:
         for name in ("watchedAttributes", "throttling"):
             if name in document:
@@ -103,6 +101,16 @@ def _check_together(document: Mapping[str, Any]) -> None:
             raise BadRequestData("'timeInterval' needs 'entities': which entities are to be sent.")
     if "entities" not in document and "watchedAttributes" not in document and not is_local:
         raise BadRequestData("A subscription needs 'entities' or 'watchedAttributes' (or both).")
+
+
+def _conformance(document: Mapping[str, Any]) -> Version | None:
+    conformance = members.text(document, "ngsildConformance")
+    if conformance is None:
+        return None
+    if not _CONFORMANCE.fullmatch(conformance):
+        raise BadRequestData("'ngsildConformance' is a version of the NGSI-LD specification such as 1.8.")
+    major, minor = conformance.split(".")
+    return int(major), int(minor)
 
 
 def _triggers(document: Mapping[str, Any]) -> frozenset[Trigger]:

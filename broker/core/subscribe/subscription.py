@@ -9,7 +9,7 @@ from broker.core.model.entity import Entity
 from broker.core.model.instant import Instant
 from broker.core.model.subscription import Endpoint
 from broker.core.ql.ast import EntityQuery
-from broker.core.represent import Representation
+from broker.core.represent import Representation, Version
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,7 +18,8 @@ class Subscription:
 
     `triggers` has `entityUpdated` already replaced by what it stands for. `watched` is None where every attribute is
     watched. `satisfied` decides entities, q, geoQ and scopeQ. Notifications are written with `context`, in the form
-    `representation`; `join` (`flat`, `inline`, or empty) and `join_level` say which linked entities come along.
+    `representation`; `join` (`flat`, `inline`, or empty) and `join_level` say which linked entities come along;
+    `conformance` is the version of the specification that a receiver knows, None for ours.
     `throttling` and `time_interval` are in seconds. `modified_at` tells two states of one subscription apart.
     """
 
@@ -32,6 +33,7 @@ class Subscription:
     show_changes: bool = False
     join: str = ""
     join_level: int = 0
+    conformance: Version | None = None
     watched: frozenset[str] | None = None
     is_active: bool = True
     expires_at: Instant | None = None

@@ -1,0 +1,76 @@
+"""Entities as earlier versions of the specification knew them (clause 4.3.6.8)."""
+
+from typing import TypeAlias
+
+from broker.core.jsonld.context import ActiveContext
+from broker.core.model.entity import NGSILD_NULL, VALUE_MEMBER, Attributes, Entity, Instance
+from broker.core.represent.changes import PREVIOUS_MEMBER
+
+Version: TypeAlias = tuple[int, int]
+"""Major and minor version of the specification."""
+
+_SINCE: dict[str, Version] = {
+    "LanguageProperty": (1, 4),
+    "JsonProperty": (1, 8),
+    "VocabProperty": (1, 8),
+    "ListProperty": (1, 8),
+    "ListRelationship": (1, 8),
+}
+_MEMBERS_SINCE: dict[str, Version] = {
+    "datasetId": (1, 3),
+    "observedAt": (1, 3),
+    "unitCode": (1, 3),
+    "objectType": (1, 8),
+    "expiresAt": (1, 9),
+    "valueType": (1, 9),
+}
+_SCOPES_SINCE, _SEVERAL_SINCE, _EXPIRY_SINCE = (1, 4), (1, 3), (1, 9)
+
+
+def conforming(entity: Entity, version: Version, context: ActiveContext) -> Entity:
+    """The entity with what came later left out, or told as a Property or Relationship."""
+    members: dict[str, object] = {"attributes": _attributes(entity.attributes, version, context)}
+    if version < _EXPIRY_SINCE:
+        members["expires_at"] = None
+    if version < _SCOPES_SINCE:
+        members["scopes"] = None
+    if version < _SEVERAL_SINCE:
+        members["types"] = entity.types[:1]
+    return entity.with_(**members)
+
+
+def _attributes(attributes: Attributes, version: Version, context: ActiveContext) -> Attributes:
+    known: Attributes = {}
+    for name, instances in attributes.items():
+        kept = instances
+        if version < _SEVERAL_SINCE and len(instances) > 1:
+            kept = [next((each for each in instances if "datasetId" not in each), instances[0])]
+        known[name] = [_instance(each, version, context) for each in kept]
+    return known
+
+
+def _instance(instance: Instance, version: Version, context: ActiveContext) -> Instance:
+    known = {name: value for name, value in instance.items() if _MEMBERS_SINCE.get(name, version) <= version}
+    if "attributes" in known:
+        known["attributes"] = _attributes(known["attributes"], version, context)
+    kind = instance["type"]
+    return _older_kind(known, kind, context) if _SINCE.get(kind, version) > version else known
+
+
+def _older_kind(instance: Instance, kind: str, context: ActiveContext) -> Instance:
+    member = VALUE_MEMBER[kind]
+    older = "Relationship" if kind == "ListRelationship" else "Property"
+    names = {member: VALUE_MEMBER[older], PREVIOUS_MEMBER[member]: PREVIOUS_MEMBER[VALUE_MEMBER[older]]}
+    told = {names.get(name, name): value for name, value in instance.items()}
+    told["type"] = older
+    if "deletedAt" in instance:
+        told[names[member]] = NGSILD_NULL
+    if kind == "VocabProperty":
+        for name in names.values():
+            if name in told:
+                told[name] = _words(told[name], context)
+    return told
+
+
+def _words(value: str | list[str], context: ActiveContext) -> str | list[str]:
+    return [context.compact_iri(each) for each in value] if isinstance(value, list) else context.compact_iri(value)
