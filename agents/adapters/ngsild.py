@@ -142,8 +142,8 @@ class NgsiLdBroker:
 
 
 def _retry_later(path: str) -> frozenset[int]:
-    # Of a history, 404 says that there is none.
-    return _RETRY_LATER - {404} if path.startswith(_HISTORY) else _RETRY_LATER
+    # Of a history, 404 says that there is none; of a query, that nobody has written to the tenant yet.
+    return _RETRY_LATER - {404} if path.startswith((_HISTORY, _QUERY)) else _RETRY_LATER
 
 
 def _observed(answer: Any) -> dict[str, dict[str, Instant]]:
