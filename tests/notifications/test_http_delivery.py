@@ -252,3 +252,14 @@ async def test_5_8_5_deleting_ends_what_is_being_sent(broker, receiver):
     receiver.gate.set()
     await asyncio.sleep(0.05)
     assert len(receiver.requests) == 1
+
+
+async def test_6_3_14_a_notification_names_the_tenant_of_its_subscription_unless_it_is_the_default_one(
+    broker, receiver
+):
+    for tenant in ("city", ""):
+        await broker.subscribe(tenant, notification=receiver.notification(tenant or "default"))
+        broker.commit(created(entity(level=1)), tenant=tenant)
+    await until(lambda: len(receiver.requests) == 2)
+    named = {request.path: request.headers.get("NGSILD-Tenant") for request in receiver.requests}
+    assert named == {"/city": "city", "/default": None}

@@ -119,16 +119,16 @@ class Broker:
         self.notifications.attach(self.ports)
         self._keys = 0
 
-    async def subscribe(self, **members: Any) -> str:
-        return await create_subscription(self.ports, "", document(**members), CONTEXT)
+    async def subscribe(self, tenant: str = "", **members: Any) -> str:
+        return await create_subscription(self.ports, tenant, document(**members), CONTEXT)
 
-    def commit(self, *changes: Change) -> None:
+    def commit(self, *changes: Change, tenant: str = "") -> None:
         """What the commit path does once the changes are durable."""
         entries = []
-        for change, matched in zip(changes, self.notifications.match("", changes), strict=True):
+        for change, matched in zip(changes, self.notifications.match(tenant, changes), strict=True):
             if matched:
                 self._keys += 1
-                entries.append(OutboxEntry(f"group-{self._keys:06d}/0", "", change, matched))
+                entries.append(OutboxEntry(f"group-{self._keys:06d}/0", tenant, change, matched))
         self.keep(entries)
         self.notifications.dispatch(entries)
 
