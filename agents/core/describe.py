@@ -30,6 +30,7 @@ def device_model(identifier: str, description: Mapping[str, Any], codec: str | N
             parameters=description.get("parameters", {}),
             static=description.get("static", {}),
             codec=codec,
+            variables=description.get("variables", {}),
             keeps_unmapped=description.get("keepsUnmapped", False),
         )
     except KeyError as missing:

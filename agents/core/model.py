@@ -101,6 +101,8 @@ class DeviceModel:
     """JavaScript source after TS013; `None` where the device sends JSON."""
     encoder: str | None = None
     """JavaScript source with `encodeDownlink` where it is not in `codec`."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What the codec is given as `variables`."""
     keeps_unmapped: bool = False
     """Measures without a rule become Properties of the same name."""
 

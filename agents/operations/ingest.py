@@ -164,7 +164,7 @@ class Ingest:
                 waiting.append(item)
             else:
                 item.measures = item.uplink.decoded or {}
-        calls = [CodecCall(i.model.id, i.uplink.payload, i.uplink.f_port, i.time) for i in waiting]
+        calls = [CodecCall(i.model.id, i.uplink.payload, i.uplink.f_port, i.time, i.model.variables) for i in waiting]
         for item, result in zip(waiting, await self._codecs.decode(calls) if calls else (), strict=True):
             if isinstance(result, Decoded):
                 item.measures = result.data

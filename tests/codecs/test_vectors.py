@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.codecs.registry import VENDORS, bundled_models
 from agents.codecs.outcome import Decoded
+from agents.codecs.registry import VENDORS, bundled_models
 from agents.codecs.sandbox import CodecCall, CodecSandbox
 from agents.core.errors import UndecodablePayload
 from agents.core.model import DeviceModel
