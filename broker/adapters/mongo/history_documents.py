@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from bson import Binary
 from bson.max_key import MaxKey
 
-from broker.adapters.mongo.documents import to_document, to_entity
+from broker.adapters.mongo.documents import stored_attributes, to_document, to_entity
 from broker.core.model.change import Change
 from broker.core.model.entity import Attributes, Entity, Instance
 from broker.core.model.instant import Instant
@@ -34,11 +34,18 @@ LARGEST_CHUNK = 1_000
 """Samples in one chunk: enough that its columns pack well, few enough that to change one costs milliseconds."""
 
 
-def of_change(change: Change, version: str, ties: Ties) -> Document | None:
-    """What a committed change adds to the history; None where it touched nothing that has one."""
+def of_change(change: Change, version: str, ties: Ties | None = None, *, plain: bool = False) -> Document | None:
+    """What a committed change adds to the history; None where it touched nothing that has one.
+
+    `ties` is needed where the group changes the entity more than once. `plain`: no name in a value begins with `$`.
+    """
     attributes = recorded(change)
     if not attributes:
         return None
+    if ties is None and plain:
+        several = {iri: tied(each) if len(each) > 1 else each for iri, each in attributes.items()}
+        document_id = {"e": change.entity.id, "t": change.at, "v": version}
+        return {"_id": document_id, "types": change.entity.types, "attributes": stored_attributes(several)}
     return of_attributes(change.entity.id, change.entity.types, attributes, change.at, version, ties)
 
 

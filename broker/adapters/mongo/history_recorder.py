@@ -41,10 +41,11 @@ class Recorder:
         found: Records = {}
         for plan in plans:
             documents = []
-            ties: Ties = defaultdict(int)
-            for number, (_, change) in enumerate(plan.effective):
+            effective = plan.effective
+            ties: Ties | None = defaultdict(int) if len(effective) > 1 else None
+            for number, (_, change) in enumerate(effective):
                 if self._policy.of(self._tenant, change.entity.types):
-                    document = of_change(change, f"{plan.version}.{number}", ties)
+                    document = of_change(change, f"{plan.version}.{number}", ties, plain=not plan.escaped)
                     if document is not None:
                         documents.append(bson.encode(document))
             if documents:

@@ -57,14 +57,12 @@ def recorded(change: Change) -> Attributes:
     """What the change adds to the history: new instances, and a deletion marker for each that is gone."""
     at = change.at
     gone = change.trigger is Trigger.ENTITY_DELETED
-    now = change.entity.attributes
+    now: Attributes = {} if gone else change.entity.attributes
+    previous = change.previous
     found: Attributes = {}
-    for iri, trigger in change.attributes.items():
-        former = change.previous.get(iri, ())
-        if gone or (trigger is Trigger.ATTRIBUTE_DELETED and iri not in now):
-            instances = [deleted(old, at) for old in former]
-        else:
-            instances = _changed(now.get(iri, ()), former, at)
+    for iri in change.attributes:
+        former = previous.get(iri)
+        instances = now.get(iri, []) if former is None else _changed(now.get(iri, ()), former, at)
         if instances:
             found[iri] = instances
     before = change.before.scopes if change.before is not None else None
