@@ -87,7 +87,7 @@ class Storage:
         current, late = self._split(writes)
         refused = await self._send(tenant, current)
         for n, write in late.items():
-            reason = await self._forwarder.retry(partial(self._append, write))
+            reason = await self._append(write)
             if reason is not None:
                 refused[n] = reason
         return refused
@@ -125,11 +125,18 @@ class Storage:
         return (await self._forwarder.store([write.entity], tenant)).get(write.entity["id"])
 
     async def _append(self, write: Write) -> str | None:
-        """Add a late reading to the history; the reason where the broker refuses it."""
-        if not await self._unstored({0: write}):
-            return None
+        """Add a late reading to the history, however long it takes; the reason where the broker refuses it."""
+        tried = False
+
+        async def attempt() -> str | None:
+            nonlocal tried
+            if tried and not await self._unstored({0: write}):
+                return None
+            tried = True
+            return await self._broker.append_to_history(write.ref, write.entity)
+
         try:
-            reason = await self._broker.append_to_history(write.ref, write.entity)
+            reason = await self._forwarder.retry(attempt)
         except NoHistory:
             self._tally.count("late_without_history")
             return None
