@@ -89,8 +89,14 @@ def _check_together(document: Mapping[str, Any]) -> None:
     """Which members go together (Table 5.2.12-1). Some are only validated: they concern several brokers."""
     is_local = members.boolean(document, "localOnly", False)
     members.boolean(document, "splitEntities", False)
-    for name in ("description", "subscriptionName", "csf"):
+    for name in ("description", "subscriptionName"):
         members.text(document, name)
+    csf = members.text(document, "csf")
+    if csf is not None:
+        parse_q(csf, str)
+    for each in members.texts(document, "datasetId") or ():
+        if each != "@none":
+            members.uri(each, "datasetId")
     if "jsonldContext" in document:
         members.uri(document["jsonldContext"], "jsonldContext")
     if "timeInterval" in document:

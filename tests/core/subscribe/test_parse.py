@@ -123,3 +123,10 @@ def test_5_2_12_conformance_is_a_version(version):
     subscription(ngsildConformance="1.8")
     with pytest.raises(BadRequestData):
         subscription(ngsildConformance=version)
+
+
+@pytest.mark.parametrize("wrong", [{"csf": "a=="}, {"datasetId": ["name"]}, {"datasetId": []}, {"datasetId": "urn:d"}])
+def test_5_2_12_restrictions_of_members(wrong):
+    subscription(csf='endpoint=="http://x"', datasetId=["urn:d", "@none"])
+    with pytest.raises(BadRequestData):
+        subscription(**wrong)
