@@ -13,7 +13,7 @@ from agents.adapters.mqtt import MqttSource, parse_address
 from agents.adapters.ngsild import NgsiLdBroker
 from agents.adapters.ngsild_commands import HttpPoster, NgsiLdCommands
 from agents.adapters.spool import SqliteSpool
-from agents.codecs.registry import bundled_models
+from agents.codecs.registry import models_at, sources
 from agents.codecs.sandbox import CodecSandbox
 from agents.core.errors import StoreUnavailable
 from agents.core.provisioned import MODEL
@@ -22,6 +22,7 @@ from agents.http.api import add_routes
 from agents.http.iot_commands import NOTIFY, add_commands
 from agents.http.iot_provisioning import add_provisioning
 from agents.http.iot_south import South
+from agents.http.lorawan import add_lorawan_routes
 from agents.http.supervision import add_supervision
 from agents.operations.backlog import Backlog
 from agents.operations.backoff import Backoff
@@ -50,11 +51,11 @@ class Agents:
     """Everything that lives as long as the process."""
 
     def __init__(self, settings: Settings) -> None:
-        models = {**bundled_models(), MODEL: READABLE}
+        models = {**models_at(settings.codecs_dir), MODEL: READABLE}
         self._store = _store(settings.mongo_url)
         self.devices = Devices(models, self._store)
         self.tally = Tally()
-        self._sandbox = CodecSandbox({name: model.codec for name, model in models.items() if model.codec})
+        self._sandbox = CodecSandbox(sources(models))
         self._broker = NgsiLdBroker(settings.broker_url, tenant=settings.tenant)
         share = f"$share/{settings.mqtt_share}/" if settings.mqtt_share else ""
         self._source = MqttSource(
@@ -182,6 +183,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_provisioning(app, agents.iot.provisioning)
     add_commands(app, agents.iot.provisioning, agents.iot.commands)
     South(agents.devices, agents.intake, agents.iot.commands).add(app)
+    add_lorawan_routes(app, agents.intake)
     add_routes(app, agents.devices, agents.tally, agents.status)
     return app
 

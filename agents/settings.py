@@ -23,6 +23,7 @@ class Settings:
     iot_context: str | None
     mqtt_share: str | None
     data_dir: Path
+    codecs_dir: Path
     spool_mb: int
 
     def __repr__(self) -> str:
@@ -42,6 +43,7 @@ _OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
     ("--iot-context", "ECLOR_IOT_CONTEXT", None, "URL of the JSON-LD context of what is provisioned under /iot"),
     ("--mqtt-share", "ECLOR_MQTT_SHARE", None, "group in which several agents share the messages of MQTT"),
     ("--data-dir", "ECLOR_DATA_DIR", ".eclor", "where messages are kept until the broker has them"),
+    ("--codecs-dir", "ECLOR_CODECS_DIR", None, "what `eclor codec import` took; default: codecs in the data directory"),
     ("--spool-mb", "ECLOR_SPOOL_MB", "4096", "how much of them, in megabytes"),
 )
 
@@ -74,5 +76,6 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         iot_context=given.iot_context or None,
         mqtt_share=given.mqtt_share or None,
         data_dir=Path(given.data_dir),
+        codecs_dir=Path(given.codecs_dir or Path(given.data_dir) / "codecs"),
         spool_mb=given.spool_mb,
     )

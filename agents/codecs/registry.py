@@ -75,3 +75,8 @@ def sources(models: Mapping[str, DeviceModel]) -> dict[str, str]:
 def encoder_key(model: DeviceModel) -> str:
     """Under which name the sandbox knows the codec that encodes for a model."""
     return f"{model.id}#encoder" if model.encoder is not None else model.id
+
+
+def lorawan_models(models: Mapping[str, DeviceModel]) -> dict[str, str]:
+    """What `data_model` of FIWARE's LoRaWAN agent means: its own two names, and any `<maker>/<model>` besides."""
+    return {**{name: name for name in models}, "cayennelpp": "generic/cayenne-lpp", "cbor": "generic/cbor"}

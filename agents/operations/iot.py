@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from agents.codecs.registry import lorawan_models
 from agents.core.model import Device, DeviceModel, Instant
 from agents.core.provisioned import MODEL
 from agents.operations.commanding import Commanding
@@ -67,7 +68,9 @@ class Iot:
         self._devices = devices
         self._welcome = welcome
         self._welcomed: set[asyncio.Task[None]] = set()
-        self.provisioning = Provisioning(outside.store, context=context, on_change=self._changed)
+        self.provisioning = Provisioning(
+            outside.store, context=context, on_change=self._changed, lorawan_models=lorawan_models(devices.models)
+        )
         devices.provisioning = self.provisioning
         self.listening = Listening(outside.broker, tally, outside.notify_url)
         self._courier = DeviceCourier(
