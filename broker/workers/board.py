@@ -131,6 +131,7 @@ class Board(Generic[P, I]):
     def _apply(self, read: dict[str, P | None], gone: set[str]) -> set[str]:
         differed = set()
         for subscription_id, subscription in {**read, **dict.fromkeys(gone)}.items():
+            self._unread.discard(subscription_id)
             known = self.index.get(subscription_id)
             if subscription is not None:
                 if known is None or known.modified_at != subscription.modified_at:
@@ -155,7 +156,6 @@ class Board(Generic[P, I]):
         read: dict[str, P | None] = {}
         for subscription_id, stored in fetched.items():
             known = self.index.get(subscription_id)
-            self._unread.discard(subscription_id)
             if stored is None:
                 read[subscription_id] = None
             elif known is not None and known.modified_at == stored["modifiedAt"]:
@@ -163,10 +163,11 @@ class Board(Generic[P, I]):
             else:
                 if not len(read) % _PARSED_AT_ONCE:
                     await asyncio.sleep(0)
+                # Until it is applied: what is being read is not gone.
+                self._unread.add(subscription_id)
                 try:
                     read[subscription_id] = await self._load(stored)
                 except NgsiLdError as error:
-                    self._unread.add(subscription_id)
                     self._retry_at = time.monotonic() + _RETRY_AFTER
                     _log.warning(
                         "stored document can't be read yet",
