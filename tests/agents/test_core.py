@@ -21,10 +21,11 @@ from tests.agents.field import BIN, BIN_FRAME, event, registration
 UP = EventTopic("app", BIN, "up")
 
 
-@pytest.mark.parametrize("prefix", ["/", "", "/json/", "json/"])
+@pytest.mark.parametrize("prefix", ["/", "", "/json/", "json/", "/ul/", "ul/"])
 @pytest.mark.parametrize(("tail", "attribute"), [("", None), ("/no2", "no2")])
 def test_all_four_spellings_of_a_measure_topic_mean_the_same(prefix: str, tail: str, attribute: str | None) -> None:
-    assert parse_topic(f"{prefix}key/dev/attrs{tail}") == MeasureTopic("key", "dev", attribute)
+    protocol = prefix.strip("/")
+    assert parse_topic(f"{prefix}key/dev/attrs{tail}") == MeasureTopic("key", "dev", attribute, "measures", protocol)
 
 
 def test_a_device_key_named_json_is_told_from_the_prefix() -> None:
