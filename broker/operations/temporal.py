@@ -6,6 +6,7 @@ NonexistentTenant for a tenant that is not there, and ResourceNotFound for what 
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from broker.core.model.draft import SCOPE
 from broker.core.model.entity import Attributes, Entity, Instance
@@ -23,6 +24,8 @@ from broker.core.temporal.series import Track
 from broker.operations.entity_maps import MAX_ENTITIES, keep_map
 from broker.operations.ports import Ports, TemporalStore
 from broker.operations.tenancy import require_tenant
+
+T = TypeVar("T")
 
 
 async def upsert_evolution(ports: Ports, tenant: str, entity: Entity) -> bool:
@@ -134,7 +137,7 @@ class EvolutionQuery:
 
 async def query_evolutions(ports: Ports, tenant: str, wanted: EvolutionQuery, demand: Demand) -> EvolutionPage:
     """Clause 5.7.4. Conditions are checked against the samples that the demand's temporal query finds."""
-    excerpts, total, more = await _select(ports, tenant, wanted, demand)
+    excerpts, total, more = await _select(ports, tenant, wanted, demand, lambda each: excerpt(each, demand))
     return EvolutionPage(excerpts, shorten(excerpts, demand), total, more)
 
 
@@ -169,25 +172,32 @@ async def aggregate_evolutions(
     ports: Ports, tenant: str, wanted: EvolutionQuery, demand: Demand, aggregation: Aggregation
 ) -> tuple[list[tuple[Evolution, Aggregated]], int | None, bool]:
     """Clause 5.7.4 with aggregation: what was found, how many there are (where asked for), whether others follow."""
-    found, total, more = await _select(ports, tenant, wanted, demand)
-    return [(each.evolution, _aggregated(each.evolution, demand, aggregation)) for each in found], total, more
+
+    def show(evolution: Evolution) -> tuple[Evolution, Aggregated]:
+        return evolution, _aggregated(evolution, demand, aggregation)
+
+    return await _select(ports, tenant, wanted, demand, show)
 
 
 _AT_ONCE = 100
-"""Evolutions looked at together: some megabytes where each has thousands of samples."""
+"""Evolutions looked at together where a page of each is enough: some megabytes."""
+_WHOLE_AT_ONCE = 4
+"""The same where everything in the range is needed, which may be a year of each."""
 
 
 async def _select(
-    ports: Ports, tenant: str, wanted: EvolutionQuery, demand: Demand
-) -> tuple[list[Excerpt], int | None, bool]:
-    """The page of evolutions that the query finds, as far as they are shown; the count if wanted; if others follow."""
+    ports: Ports, tenant: str, wanted: EvolutionQuery, demand: Demand, show: Callable[[Evolution], T]
+) -> tuple[list[T], int | None, bool]:
+    """The page of evolutions that the query finds, as `show` has them; the count if wanted; if others follow."""
     end = wanted.offset + wanted.limit
-    shown: list[Excerpt] = []
+    shown: list[T] = []
     matched = 0
     async for each in _matching(ports, tenant, wanted.query, demand, descending=wanted.descending):
         matched += 1
         if wanted.offset < matched <= end:
-            shown.append(excerpt(each, demand))
+            shown.append(show(each))
+        # What is shown is taken out; all the rest of a page of evolutions would not fit into memory.
+        each.series = {}
         if matched > end and not wanted.count:
             break
     return shown, matched if wanted.count else None, matched > end
@@ -198,41 +208,53 @@ async def _matching(
 ) -> AsyncIterator[Evolution]:
     """All evolutions that the query finds, by id."""
     await require_tenant(ports, tenant)
-    store, holds, basis = _store(ports), _condition(query), _basis(query, demand)
+    store, basis = _store(ports), _basis(query, demand)
+    holds = _condition(query, basis)
     attributes = frozenset(query.attributes) or None
     of_datasets = Demand(demand.query, attributes=attributes, dataset_ids=demand.dataset_ids)
+    at_once = _AT_ONCE if basis.page is not None else _WHOLE_AT_ONCE
     after = None
-    while group := await store.candidates(tenant, query.selectors, after, _AT_ONCE, descending=descending):
+    while group := await store.candidates(tenant, query.selectors, after, at_once, descending=descending):
         after = group[-1].id
         await store.load(tenant, group, basis)
         for each in group:
-            whole = excerpt(each, basis)
-            if whole.is_empty or not holds(whole):
-                continue
-            if demand.dataset_ids is None or not excerpt(each, of_datasets).is_empty:
+            if holds(each) and (demand.dataset_ids is None or not excerpt(each, of_datasets).is_empty):
                 yield each
 
 
 def _basis(query: EntityQuery, demand: Demand) -> Demand:
     """What has to be known of an evolution: all in the range where conditions are checked against every sample."""
-    attributes = frozenset(query.attributes) or None
-    if query.q is not None or query.geo is not None or query.scope is not None:
+    if _has_conditions(query):
         return Demand(demand.query)
-    return Demand(demand.query, demand.last, demand.page, attributes)
+    return Demand(demand.query, demand.last, demand.page, frozenset(query.attributes) or None)
 
 
-def _condition(query: EntityQuery) -> Callable[[Excerpt], bool]:
-    """Whether what is found of an evolution satisfies the query; scopes are checked as they were at each time."""
+def _has_conditions(query: EntityQuery) -> bool:
+    return query.q is not None or query.geo is not None or query.scope is not None
+
+
+def _condition(query: EntityQuery, basis: Demand) -> Callable[[Evolution], bool]:
+    """Whether an evolution has samples in the range, and satisfies the query with them.
+
+    Scopes are checked as they were at each time.
+    """
     satisfies = compile_query(EntityQuery(query.selectors, (), query.q, query.geo))
 
-    def holds(found: Excerpt) -> bool:
-        if query.attributes and found.samples.keys().isdisjoint(query.attributes):
+    def reaches(evolution: Evolution) -> bool:
+        names = evolution.series if basis.attributes is None else evolution.series.keys() & basis.attributes
+        if not any(evolution.series[iri].reaches(basis.query) for iri in names):
+            return False
+        return bool(satisfies(Entity(evolution.id, evolution.types, {})))
+
+    def holds(evolution: Evolution) -> bool:
+        found = excerpt(evolution, basis)
+        if found.is_empty or (query.attributes and found.samples.keys().isdisjoint(query.attributes)):
             return False
         if query.scope is not None and not any(map(query.scope.matches, found.scopes)):
             return False
         return bool(satisfies(found.as_entity()))
 
-    return holds
+    return holds if _has_conditions(query) else reaches
 
 
 def _aggregated(evolution: Evolution, demand: Demand, aggregation: Aggregation) -> Aggregated:

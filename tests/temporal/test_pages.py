@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.core.ql.temporal import TemporalQuery
+from broker.core.temporal.chunk import Chunk, pack
 from broker.core.temporal.evolution import Demand, Evolution, Excerpt, excerpt, shorten
 from broker.core.temporal.sample import Sample
 from broker.core.temporal.series import Series
@@ -77,3 +78,13 @@ def test_6_3_10_following_the_cuts_shows_every_sample(given_times: dict[str, lis
 def test_4_11_bounds_and_entities_without_the_temporal_property() -> None:
     assert ask(Demand(TemporalQuery(2, 4)), a=[1, 2, 3, 4]) == ({"a": [2, 3]}, None)
     assert ask(Demand(TemporalQuery(0, 4, "deletedAt")), a=[1, 2]) == ({}, None)
+
+
+@given(st.lists(st.integers(0, 20)), st.integers(0, 20), st.integers(0, 20))
+def test_4_11_a_series_reaches_what_a_query_selects_from_it(times_: list[int], start: int, end: int) -> None:
+    query = TemporalQuery(start, end)
+    loose = series(times_)
+    packed = Series([], [Chunk(pack(loose.samples), len(times_))] if times_ else [])
+    for each in (loose, packed):
+        assert each.reaches(query) is bool(each.select(query))
+        assert not each.reaches(TemporalQuery(None, None, "deletedAt"))

@@ -17,7 +17,8 @@ from broker.core.temporal.integers import column_size, pack_integers, unpack_int
 from broker.core.temporal.sample import Sample
 from broker.core.temporal.values import pack_values, unpack_values, values_size
 
-_TIMES = ("at", "observedAt", "createdAt", "modifiedAt")
+COLUMN_TIMES = ("observedAt", "createdAt", "modifiedAt")
+"""The Temporal Properties that have a column of their own."""
 _COLUMNS = ("at", "tie", "observedAt", "createdAt", "modifiedAt", "rest", "values")
 _NOT_REST = frozenset(("value", "tie", "observedAt", "createdAt", "modifiedAt", *VALUE_MEMBER.values()))
 
@@ -64,7 +65,7 @@ class Chunk:
     def samples(self, without: Collection[tuple[int, int]] = ()) -> list[Sample]:
         """All samples but those with these keys."""
         rests = self.rests
-        columns = (self.keys, *map(self.times, _TIMES[1:]), self.numbers, self.values)
+        columns = (self.keys, *map(self.times, COLUMN_TIMES), self.numbers, self.values)
         return [
             Sample(key[0], key[1], _whole(rests[number], value, observed, created, modified))
             for key, observed, created, modified, number, value in zip(*columns, strict=True)

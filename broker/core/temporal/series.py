@@ -10,7 +10,7 @@ from broker.core.model.entity import VALUE_MEMBER
 from broker.core.model.instant import Instant
 from broker.core.ql.evaluate import DEFAULT_INSTANCE
 from broker.core.ql.temporal import TemporalQuery
-from broker.core.temporal.chunk import Chunk
+from broker.core.temporal.chunk import COLUMN_TIMES, Chunk
 from broker.core.temporal.sample import Sample, time_of
 
 Select: TypeAlias = Callable[[Sample], bool]
@@ -52,6 +52,16 @@ class Series:
         inside = [(time, each) for time, each in timed if time is not None and _within(time, query)]
         inside.sort(key=itemgetter(0))
         return [each for _, each in inside]
+
+    def reaches(self, query: TemporalQuery | None) -> bool:
+        """Whether a temporal query finds anything, looked up without building what it finds."""
+        if query is None:
+            return bool(self.samples or self.chunks)
+        for sample in self.samples:
+            time = time_of(sample, query.timeproperty)
+            if time is not None and _within(time, query):
+                return True
+        return any(_reaches(chunk, query) for chunk in self.chunks)
 
     def tracks(self, query: TemporalQuery, dataset_ids: frozenset[str] | None = None) -> dict[str | None, Track]:
         """The values that a temporal query finds, deletions left out, for each dataset that has any."""
@@ -125,6 +135,12 @@ def _take(chunk: Chunk, query: TemporalQuery, pairs: _Pairs) -> None:
         pairs.kinds.update(rest["type"] for rest, good in zip(chunk.rests, fine, strict=True) if good)
         pairs.times += times
         pairs.values += values
+
+
+def _reaches(chunk: Chunk, query: TemporalQuery) -> bool:
+    if query.timeproperty not in COLUMN_TIMES or not all(_has(rest, query.timeproperty) for rest in chunk.rests):
+        return bool(Series([], [chunk]).select(query))
+    return any(_within(time, query) for time in chunk.times(query.timeproperty))
 
 
 def _has(rest: dict[str, Any], timeproperty: str) -> bool:
