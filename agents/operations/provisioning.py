@@ -379,7 +379,7 @@ class Provisioning:
     def _group_of_sender(self, uplink: Uplink) -> dict[str, Any] | None:
         """The group with the key; of several the one whose resource is that of the protocol."""
         matching = self._groups_with.get(uplink.api_key or "", [])
-        usual = "/iot/d" if uplink.network == ultralight.NETWORK else "/iot/json"
+        usual = _resource(uplink.network == ultralight.NETWORK)
         return next((each for each in matching if each["resource"] == usual), matching[0] if matching else None)
 
     def _group_of(self, document: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -387,8 +387,11 @@ class Provisioning:
         mine = self._groups_at.get((document["service"], document["service_path"]), [])
         if document.get("apikey") is not None:
             mine = [each for each in mine if each["apikey"] == document["apikey"]]
-        kind = document.get("entity_type")
-        return next((each for each in mine if kind and each["entity_type"] == kind), mine[0] if mine else None)
+        kind, usual = document.get("entity_type"), _resource("UL" in str(document.get("protocol")).upper())
+        # With several, the entity's type tells, else the resource of the protocol it speaks.
+        return max(
+            mine, key=lambda each: (bool(kind) and each["entity_type"] == kind, each["resource"] == usual), default=None
+        )
 
     def _made(self, document: Mapping[str, Any]) -> Device:
         return self._try(document, self._group_of(document))
@@ -474,6 +477,11 @@ class Provisioning:
         found = entry.device
         polling = found.provisioned.transport == "HTTP" and not found.provisioned.endpoint
         return shown_device(entry.document, found.entity_id, found.entity_type, polling=polling)
+
+
+def _resource(ultralight_spoken: bool) -> str:
+    """The resource that FIWARE's agent for the protocol has by default."""
+    return "/iot/d" if ultralight_spoken else "/iot/json"
 
 
 def _key(document: Mapping[str, Any]) -> _DeviceKey:

@@ -185,8 +185,8 @@ def test_the_device_goes_before_its_group_and_adds_to_it() -> None:
         "commands": [{"name": "switch"}],
         "timezone": "UTC",
     }
-    found = device({"device_id": "d1", **WHERE, "attributes": [{"object_id": "t", "name": "temperature", "type": "Number"}],
-                    "commands": [{"name": "dim"}]}, group, CORE)  # fmt: skip
+    own = {"attributes": [{"object_id": "t", "name": "temperature", "type": "Number"}], "commands": [{"name": "dim"}]}
+    found = device({"device_id": "d1", **WHERE, **own}, group, CORE)
     assert (found.api_key, found.entity_id, found.tenant) == ("g", "urn:ngsi-ld:Hall:d1", "openiot")
     assert set(found.provisioned.commands) == {"switch", "dim"}
     assert values(told(found, {"t": "1", "h": 2}).entities[0]) == {"temperature": 1, "humidity": 2}
@@ -269,7 +269,7 @@ def test_messages_of_the_contract_give_the_values_it_expects(sample: dict[str, A
         if "expectedNgsiV2" not in sample:
             continue
         expected = sample["expectedNgsiV2"]
-        wanted = expected["entities"] if "entities" in expected else [expected]
+        wanted = expected.get("entities", [expected])
         # NGSI-v2 shows the time as an attribute and skips what is null; NGSI-LD has observedAt.
         assert [_plain(told(found, dict(each.decoded or {})).entities[0]) for each in uplinks] == [
             {n: a["value"] for n, a in each.items() if isinstance(a, dict) and n not in ("TimeInstant", "@context")}
