@@ -3,18 +3,18 @@
 Clauses 6.4.3.1, 6.5.3, 6.6.3, 6.7.3 (207 with what became of each part), 6.3.17 to 6.3.19.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from broker.core.federate.bodies import only, part_of, rewritten
 from broker.core.federate.index import RegistrationIndex
 from broker.core.federate.plan import registered_types
 from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.entity import Entity
-from broker.core.represent import Representation, represent
 from broker.http.distribution import inquiry_for
 from broker.http.message import Request, Response
 from broker.http.problems import problem_details
@@ -24,8 +24,6 @@ from broker.operations.federation import Forward
 from broker.operations.ports import Ports
 from broker.operations.results import UpdateResult
 
-_MEMBERS = frozenset(("id", "type", "scope", "@id", "@type", "expiresAt", "createdAt", "modifiedAt", "deletedAt"))
-_NORMALIZED = Representation()
 _SAFE = ":@!$&'()*+,;=~-._"
 
 R = TypeVar("R")
@@ -121,13 +119,6 @@ def entity_path(entity_id: str, rest: str = "") -> str:
     return f"/entities/{quote(entity_id, safe=_SAFE)}{rest}"
 
 
-def only(entity: Entity, names: Names) -> Entity:
-    """The entity with these attributes alone."""
-    if len(names) >= len(entity.attributes):
-        return entity
-    return entity.with_(attributes={name: each for name, each in entity.attributes.items() if name in names})
-
-
 async def _types(ports: Ports, tenant: str, change: Change) -> tuple[str, ...] | None:
     """The types that are known of the entity: those of a whole one, else also what this broker has; None: not one."""
     types = list(change.entity.types)
@@ -170,18 +161,9 @@ def _body(change: Change, client: ActiveContext, names: Names) -> Any:
     return part_of(document, client, names)
 
 
-def part_of(document: Mapping[str, Any], client: ActiveContext, names: Names) -> dict[str, Any]:
-    """An entity's document as a client wrote it, with these attributes alone."""
-    return {name: value for name, value in document.items() if name in _MEMBERS or client.expand_term(name) in names}
-
-
 def _rewritten(change: Change, names: Names, own: ActiveContext) -> Any:
-    shown = represent(only(change.entity, names), own, _NORMALIZED)
-    if change.attribute is not None:
-        return shown.get(own.compact_iri(change.attribute), {})
-    if not change.entity.types:
-        shown.pop("type", None)
-    return shown
+    shown = rewritten(change.entity, names, own)
+    return shown if change.attribute is None else shown.get(own.compact_iri(change.attribute), {})
 
 
 def _error(entity_id: str, outcome: Outcome) -> dict[str, Any]:

@@ -97,15 +97,15 @@ def split(
     entity_id: str,
     types: Iterable[str] | None,
     names: Names,
-    operation: str,
+    operations: Sequence[str],
     journey: Journey,
     *,
     whole: bool = False,
 ) -> Split:
     """Divide a change of some attributes of an entity; with `whole` a change of all of it, such as its deletion.
 
-    `types` None: they are not known. Exclusive registrations come first, then redirect ones, and what both leave goes
-    to inclusive ones as well as to this broker.
+    `types` None: they are not known. A source supports the change if it offers any of `operations`. Exclusive
+    registrations come first, then redirect ones, and what both leave goes to inclusive ones as well as to this broker.
     """
     known = None if types is None else frozenset(types)
     found = [each for each in registrations if not each.is_expired(journey.now) and not each.is_temporal]
@@ -123,7 +123,7 @@ def split(
             if part is not None and not part and (names or None not in covered):
                 continue
             looped = is_loop(registration, journey.via, journey.alias)
-            supported = operation in registration.operations
+            supported = not registration.operations.isdisjoint(operations)
             if mode == INCLUSIVE and (looped or not supported):
                 continue
             parts.append(Part(registration, part, supported, looped))

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
+from broker.core.federate.index import RegistrationIndex
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.expand import expand_entity, expand_fragment
 from broker.core.model.entity import Entity
 from broker.core.model.errors import BadRequestData, NgsiLdError
 from broker.http import params
+from broker.http.distributed_batches import distribute_batch, forwarded
+from broker.http.distribution import sources_of
 from broker.http.message import Request, Response
 from broker.http.negotiate import read_list, take_context
 from broker.http.parameters import INPUT_FORMAT, LANG, LOCAL, OBSERVED_AT, options
@@ -16,6 +20,7 @@ from broker.http.problems import problem_details
 from broker.http.responses import no_content, plain_json
 from broker.http.route import Answer, Route
 from broker.operations import batch
+from broker.operations.distributed.batches import Batch, Item
 from broker.operations.ports import Ports
 from broker.operations.results import BatchResult
 
@@ -31,7 +36,12 @@ Expand: TypeAlias = Callable[[dict[str, Any], ActiveContext], Entity]
 
 async def create(ports: Ports, request: Request) -> Response:
     """5.6.7."""
-    found, failures = await _entities(ports, request, expand_entity)
+    found, failures, items = await _entities(ports, request, expand_entity)
+    index = sources_of(ports, request)
+    if index is not None and found:
+        here = partial(batch.batch_create, ports, request.tenant)
+        kind = Batch("createBatch", "create", ("createEntity",), knows_types=True)
+        return await distribute_batch(ports, request, index, kind, items, failures, here, created=True)
     result = await batch.batch_create(ports, request.tenant, found) if found else BatchResult()
     return _report(result, failures, created=True)
 
@@ -41,19 +51,32 @@ async def upsert(ports: Ports, request: Request) -> Response:
     words = params.options(request.parameters)
     if {"replace", "update"} <= words:
         raise BadRequestData("options holds either replace or update, not both.")
-    found, failures = await _entities(ports, request, expand_entity)
+    found, failures, items = await _entities(ports, request, expand_entity)
     if not found:
         return _report(BatchResult(), failures)
+    index = sources_of(ports, request)
+    if index is not None:
+        here = partial(batch.batch_upsert, ports, request.tenant, update="update" in words)
+        singles = ("createEntity", "updateEntity" if "update" in words else "replaceEntity")
+        kind = Batch("upsertBatch", "upsert", singles, forwarded(request), knows_types=True)
+        return await distribute_batch(ports, request, index, kind, items, failures, here)
     result = await batch.batch_upsert(ports, request.tenant, found, update="update" in words)
     return _report(result, failures, created=bool(result.created))
 
 
 async def update(ports: Ports, request: Request) -> Response:
     """5.6.9."""
-    found, failures = await _entities(ports, request, _fragment)
+    found, failures, items = await _entities(ports, request, _fragment)
     if not found:
         return _report(BatchResult(), failures)
     overwrite = "noOverwrite" not in params.options(request.parameters)
+    index = sources_of(ports, request)
+    if index is not None:
+        here = partial(batch.batch_update, ports, request.tenant, overwrite=overwrite)
+        single = "updateEntity" if overwrite else "appendAttrs"
+        options_too = forwarded(request)
+        kind = Batch("updateBatch", "update", (single,), options_too, options_too)
+        return await distribute_batch(ports, request, index, kind, items, failures, here)
     return _report(await batch.batch_update(ports, request.tenant, found, overwrite=overwrite), failures)
 
 
@@ -66,9 +89,16 @@ async def merge(ports: Ports, request: Request) -> Response:
     def expand(document: dict[str, Any], context: ActiveContext) -> Entity:
         return _identified(expand_fragment(document, context, simplified=simplified, merge=True))
 
-    found, failures = await _entities(ports, request, expand)
+    found, failures, items = await _entities(ports, request, expand)
     if not found:
         return _report(BatchResult(), failures)
+    index = sources_of(ports, request)
+    if index is not None:
+        here = partial(
+            batch.batch_merge, ports, request.tenant, observed_at=observed_at, lang=lang, simplified=simplified
+        )
+        kind = Batch("mergeBatch", "merge", ("mergeEntity",), forwarded(request), forwarded(request))
+        return await distribute_batch(ports, request, index, kind, items, failures, here)
     result = await batch.batch_merge(
         ports, request.tenant, found, observed_at=observed_at, lang=lang, simplified=simplified
     )
@@ -88,12 +118,33 @@ async def delete(ports: Ports, request: Request) -> Response:
             found.append(params.require_uri(item, "An entity's id"))
         except BadRequestData as error:
             failures.append((item, error))
+    index = sources_of(ports, request)
+    if index is not None and found:
+        return await _delete_distributed(ports, request, index, found, failures)
     result = await batch.batch_delete(ports, request.tenant, found) if found else BatchResult()
     return _report(result, failures)
 
 
-async def _entities(ports: Ports, request: Request, expand: Expand) -> tuple[list[Entity], Failures]:
-    """Each entity of the body, expanded in its @context; those that cannot be fail on their own (clause 5.6.7)."""
+async def _delete_distributed(
+    ports: Ports, request: Request, index: RegistrationIndex, ids: list[str], failures: Failures
+) -> Response:
+    context = await ports.loader.load(None)
+    items = [Item(Entity(each, [], {}), context) for each in ids]
+
+    async def here(entities: list[Entity]) -> BatchResult:
+        return await batch.batch_delete(ports, request.tenant, [each.id for each in entities])
+
+    kind = Batch("deleteBatch", "delete", ("deleteEntity",))
+    return await distribute_batch(ports, request, index, kind, items, failures, here)
+
+
+async def _entities(ports: Ports, request: Request, expand: Expand) -> tuple[list[Entity], Failures, list[Item]]:
+    """Each entity of the body, expanded in its @context; those that cannot be fail on their own (clause 5.6.7).
+
+    Where there are registrations, each also as it was sent.
+    """
+    sent: list[Item] = []
+    keeps = sources_of(ports, request) is not None
     items, json_ld, url = read_list(request)
     _refuse_too_many(items)
     found: list[Entity] = []
@@ -106,12 +157,15 @@ async def _entities(ports: Ports, request: Request, expand: Expand) -> tuple[lis
             wanted = take_context(item, json_ld, url)
             if context is None or wanted != named:
                 context, named = await ports.loader.load(wanted), wanted
-            found.append(expand(item, context))
+            entity = expand(item, context)
+            found.append(entity)
+            if keeps:
+                sent.append(Item(entity, context, item))
         except NgsiLdError as error:
             failures.append((str(item.get("id", "")), error))
         if not number % _BREATH:
             await asyncio.sleep(0)
-    return found, failures
+    return found, failures, sent
 
 
 def _refuse_too_many(items: list[Any]) -> None:

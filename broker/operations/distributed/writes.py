@@ -84,7 +84,7 @@ async def write(inquiry: Inquiry, change: Write, local: Callable[[Names], Awaita
     Raises the error itself where there is only one part and it failed, or where the entity is nowhere.
     """
     plan = split(
-        inquiry.index, change.entity_id, change.types, change.names, change.operation, inquiry.journey,
+        inquiry.index, change.entity_id, change.types, change.names, (change.operation,), inquiry.journey,
         whole=change.whole,
     )  # fmt: skip
     if not plan.parts:
