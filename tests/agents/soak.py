@@ -15,11 +15,12 @@ from typing import Any
 import aiohttp
 import aiomqtt
 
+from agents.adapters.mqtt import _Connection
 from tests.chaos.platform_under_test import LIFE_OR_DEATH, Platform, until
 
 _DEVICES = 50
 _ATTRIBUTE = "n"
-_VICTIMS = ("broker", "mongodb", "agents", "mqtt connection", "codec")
+_VICTIMS = ("broker", "broker", "mongodb", "agents", "agents", "mqtt connection", "codec")
 _PAGE = 500
 
 
@@ -69,10 +70,10 @@ class Soak:
     async def _take_the_session_over(self) -> None:
         """Another client under the same name: the MQTT broker cuts the agent off, and sends again what is in hand."""
         try:
-            async with aiomqtt.Client(
+            # It acknowledges nothing, from the first message on.
+            async with _Connection(
                 "127.0.0.1", self._platform.mqtt_port, identifier="eclor-agents", clean_session=False, timeout=5
-            ) as thief:
-                thief._client.manual_ack_set(True)
+            ):
                 await asyncio.sleep(0.05)
         except aiomqtt.MqttError:
             return  # the agent was quicker to come back
@@ -116,7 +117,7 @@ class Soak:
             window["timeAt"] = max(each["observedAt"] for each in page)
 
 
-async def _main(messages: int, seed: int) -> None:
+async def _main(messages: int, seed: int, rate: float) -> None:
     with tempfile.TemporaryDirectory() as directory:
         data = Path(directory) / "data"
         data.mkdir()
@@ -125,7 +126,7 @@ async def _main(messages: int, seed: int) -> None:
         try:
             soak = Soak(platform, messages, seed)
             began = time.monotonic()
-            await soak.run(rate=500, pause=(2.0, 8.0))
+            await soak.run(rate=rate, pause=(0.3, 2.5))
             took = time.monotonic() - began
             print(f"{messages} messages, each recorded once; killed {dict(soak.kills)}; {took:.0f} s")
         finally:
@@ -136,6 +137,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--rate", type=float, default=1_000, help="messages per second (default 1000)")
     given = parser.parse_args()
     print(f"seed {given.seed}")
-    asyncio.run(_main(given.messages, given.seed))
+    asyncio.run(_main(given.messages, given.seed, given.rate))
