@@ -1,6 +1,6 @@
 """What notifications have not reached their receivers: for operators, beside the standard's API."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -32,7 +32,7 @@ class FailingSubscriptions(Protocol):
     async def get(self, tenant: str, subscription_id: str) -> Stored | None:
         """One, or None."""
 
-    async def failing(self, tenant: str, limit: int) -> list[Stored]:
+    async def failing(self, tenant: str, limit: int) -> Sequence[Stored]:
         """Those whose last notification failed, in order of creation."""
 
 

@@ -69,7 +69,7 @@ class Board(Generic[P, I]):
         self._store = store
         self._load = load
         self._stamp = -1
-        self._own_changes = 0
+        self._moves = 0
         self._unread: set[str] = set()
         self._noted: tuple[set[str], set[str]] = (set(), set())
         self._removed: set[str] = set()
@@ -77,13 +77,13 @@ class Board(Generic[P, I]):
 
     def put(self, subscription: P) -> None:
         """Know one that this process stored."""
-        self._own_changes += 1
+        self._moves += 1
         self._unread.discard(subscription.id)
         self.index.put(subscription)
 
     def remove(self, subscription_id: str) -> None:
         """Forget one that this process deleted."""
-        self._own_changes += 1
+        self._moves += 1
         self._unread.discard(subscription_id)
         self._removed.add(subscription_id)
         self.index.remove(subscription_id)
@@ -97,14 +97,16 @@ class Board(Generic[P, I]):
     async def refresh(self) -> set[str]:
         """Learn what the store has that is not known here; the ids that differed. Raises what the store raises."""
         while True:
-            own_changes = self._own_changes
+            moves = self._moves
             changes = await self._store.changes(self._tenant, self._stamp)
             by_id = changes.by_id
             fetched = dict(by_id) if by_id is not None else await self._all()
             read = await self._read(fetched)
-            if own_changes == self._own_changes:
+            if moves == self._moves:
                 break
-            # What was read may be older than what this process stored meanwhile.
+            # What was read may be older than what this process stored, or another refresh read, meanwhile.
+        if changes.stamp != self._stamp:
+            self._moves += 1
         self._stamp = changes.stamp
         self._noted[1].update(by_id or ())
         self._removed.clear()
@@ -120,9 +122,9 @@ class Board(Generic[P, I]):
         wanted = set(settled)
         if self._unread and time.monotonic() >= self._retry_at:
             wanted |= self._unread
-        own_changes = self._own_changes
+        moves = self._moves
         read = await self._read({each: await self._store.get(self._tenant, each) for each in wanted}) if wanted else {}
-        if own_changes != self._own_changes:
+        if moves != self._moves:
             return set()
         self._noted = (recent, settled)
         settled.clear()

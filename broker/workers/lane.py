@@ -45,9 +45,9 @@ class Courier:
     """What all lanes share. `find` gives a subscription as it is now, or None; `is_gone`, that it is deleted.
 
     A receiver may be away for `give_up_after` seconds; after that, notifications of that age are given up. `ports` is
-    where linked entities are read. While the database is shared (`is_shared`) counts are written before sending, so
-    that whoever reads them from another process sees them; `refresh` sees what others did to a tenant's subscriptions,
-    and `claim` says whether this process may send to a subscription now, which then nobody else does until later.
+    where linked entities are read. While other processes serve the same database (`is_shared`), `refresh` sees what
+    they did to a tenant's subscriptions, and `claim` says whether this process may send to a subscription now, which
+    then nobody else does until later.
     """
 
     outbox: Outbox
@@ -201,8 +201,6 @@ class Lane:
             return True
         sink = courier.sinks[subscription.endpoint.uri.partition(":")[0].lower()]
         courier.tallies.of(self.tenant, self.subscription_id).sent(courier.clock.now())
-        if courier.is_shared():
-            await courier.tallies.shared(self.tenant)
         try:
             async with courier.suspects if self._failures > 1 else nullcontext():
                 await sink.send(subscription.endpoint, message)

@@ -71,7 +71,7 @@ class Notifications:
         self._loader = loader
         self._clock = clock
         self._sinks = sinks
-        self._tallies = Tallies(store)
+        self._tallies = Tallies(store, is_shared)
         self._courier = Courier(
             outbox=outbox,
             sinks=sinks,
@@ -153,8 +153,8 @@ class Notifications:
         self._changed(tenant, {subscription_id})
 
     async def counted(self, tenant: str) -> None:
-        """Return once the store has all counts of notifications so far of this process."""
-        await self._tallies.written(tenant)
+        """Return once the store has all counts of notifications so far."""
+        await self._tallies.all_written(tenant)
 
     def find(self, tenant: str, subscription_id: str) -> Subscription | None:
         """A subscription as it is now, or None."""

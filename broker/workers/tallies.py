@@ -1,8 +1,8 @@
 """Counts of notifications, written to the store in groups."""
 
 import asyncio
-import time
 from collections import defaultdict
+from collections.abc import Callable
 
 import structlog
 
@@ -14,15 +14,19 @@ _log = structlog.get_logger("eclor.notifications")
 
 GATHERED = 0.1
 """Seconds for which counts wait for company: at most ten writes a second and tenant, whatever the traffic."""
+GATHERED_SHARED = 0.01
+"""The same while other processes serve the same database, and may be asked for these counts."""
+_OTHERS = 0.05
+"""Seconds in which other processes have written what they had counted, unless they are overloaded."""
 
 
 class Tallies:
-    """What became of notifications since the last write."""
+    """What became of notifications since the last write. `is_shared`: whether other processes have counts as well."""
 
-    def __init__(self, store: SubscriptionRecords) -> None:
+    def __init__(self, store: SubscriptionRecords, is_shared: Callable[[], bool] = lambda: False) -> None:
         self._store = store
+        self._is_shared = is_shared
         self._open: defaultdict[str, dict[str, Tally]] = defaultdict(dict)
-        self._written_at: dict[str, float] = {}
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -36,15 +40,16 @@ class Tallies:
                 self._task = asyncio.create_task(self._write_in_groups())
         return tally
 
+    async def all_written(self, tenant: str) -> None:
+        """As `written`, for the counts of other processes as well, as long as these are not overloaded."""
+        await self.written(tenant)
+        if self._is_shared():
+            await asyncio.sleep(_OTHERS)
+
     async def written(self, tenant: str) -> None:
         """Return once everything counted for the tenant so far is in the store, or the store refused it."""
         async with self._lock:
             await self._write(tenant)
-
-    async def shared(self, tenant: str) -> None:
-        """As `written` where the last write is long ago: under load what is counted is known soon enough."""
-        if time.monotonic() - self._written_at.get(tenant, 0.0) > GATHERED:
-            await self.written(tenant)
 
     async def close(self) -> None:
         """Write what is open."""
@@ -55,7 +60,7 @@ class Tallies:
 
     async def _write_in_groups(self) -> None:
         while self._open:
-            await asyncio.sleep(GATHERED)
+            await asyncio.sleep(GATHERED_SHARED if self._is_shared() else GATHERED)
             for tenant in list(self._open):
                 await self.written(tenant)
 
@@ -63,7 +68,6 @@ class Tallies:
         tallies = self._open.pop(tenant, None)
         if not tallies:
             return
-        self._written_at[tenant] = time.monotonic()
         try:
             await self._store.count(tenant, tallies)
         except NgsiLdError as error:

@@ -105,3 +105,33 @@ async def test_what_a_writer_stored_before_it_died_is_found_by_the_others(make_b
     assert await board.refresh() == set()
     assert await board.look_again() | await board.look_again() == {ID}
     assert board.index.get(ID) is not None
+
+
+class HeldStore(MemorySubscriptions):
+    """Holds back the answer to the first question until the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.is_asked = False
+
+    async def page(self, tenant, limit, offset):
+        answer, first = await super().page(tenant, limit, offset), not self.is_asked
+        self.is_asked = True
+        if first:
+            await self.gate.wait()
+        return answer
+
+
+async def test_a_refresh_that_read_before_another_one_undoes_nothing_of_it(make_broker):
+    store = HeldStore()
+    writer, reader = make_broker(store), make_broker(store)
+    store._advance("")
+    slow = asyncio.create_task(reader.notifications.refresh(""))
+    await asyncio.sleep(0)
+    await writer.subscribe()
+    await reader.notifications.refresh("")
+    assert reader.notifications.find("", ID) is not None
+    store.gate.set()
+    await slow
+    assert reader.notifications.find("", ID) is not None
