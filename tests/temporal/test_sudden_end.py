@@ -7,13 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+
+from broker.platform.child import StartError
+from broker.platform.mongod import find_mongod
 
 _ROOT = Path(__file__).parents[2]
 _ROUNDS = 3
@@ -103,3 +108,69 @@ async def test_every_answered_write_is_in_the_history_after_the_broker_was_kille
     assert answered <= {each["value"] for each in shown["temp"]}
     keys = [each["instanceId"] for each in shown["temp"]]
     assert len(keys) == len(set(keys))
+
+
+class Mongod:
+    """A MongoDB of its own on a unix socket, to be killed and started again on its data."""
+
+    def __init__(self, binary: str, directory: Path) -> None:
+        self._socket = directory / "m.sock"
+        self.url = f"mongodb://{quote(str(self._socket), safe='')}"
+        data = directory / "data"
+        data.mkdir()
+        self._command = [binary, "--dbpath", str(data), "--logpath", str(directory / "log"), "--logappend"]
+        self._command += ["--bind_ip", str(self._socket), "--unixSocketPrefix", str(directory)]
+        self._command += ["--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"]
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture
+def mongod() -> Iterator[Mongod]:
+    try:
+        binary = str(find_mongod())
+    except StartError as error:
+        pytest.skip(f"no mongod: {error}")
+    with tempfile.TemporaryDirectory(prefix="ngsi-") as directory:
+        made = Mongod(binary, Path(directory))
+        made.start()
+        yield made
+        made.kill()
+
+
+async def test_every_answered_write_is_there_once_after_mongodb_was_killed(mongod: Mongod) -> None:
+    process = Process(mongod.url)
+    try:
+        await process.start()
+        value = {"type": "Property", "value": -1}
+        assert await process.call("POST", "/entities", {"id": "urn:x:k", "type": "Room", "temp": value}) == 201
+        answered = []
+        numbers, ends = iter(range(1_000_000)), asyncio.Event()
+
+        async def write() -> None:
+            while not ends.is_set():
+                number = next(numbers)
+                if await process.call("PATCH", "/entities/urn:x:k/attrs/temp", {"value": number}) == 204:
+                    answered.append(number)
+
+        writers = [asyncio.create_task(write()) for _ in range(8)]
+        for _ in range(_ROUNDS):
+            await asyncio.sleep(0.7)
+            mongod.kill()
+            mongod.start()
+            before = len(answered)
+            while len(answered) < before + 20:  # noqa: ASYNC110 (what is waited for is a process that knows no events)
+                await asyncio.sleep(0.05)
+        ends.set()
+        await asyncio.gather(*writers)
+        shown = (await process.exchange("GET", "/temporal/entities/urn:x:k"))[1]["temp"]
+        values = [each["value"] for each in shown]
+        assert set(answered) <= set(values)
+        assert len(values) == len(set(values))
+    finally:
+        process.kill()
