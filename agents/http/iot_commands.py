@@ -34,9 +34,10 @@ def add_commands(app: FastAPI, provisioning: Provisioning, commands: Commands) -
         """One attribute of such an entity (5.6.4, 5.6.19)."""
         return await _updated(unquote(entity_id), {unquote(name): await body(request)}, request)
 
-    @app.patch("/ngsi-ld/v1/entities/{entity_id:path}/attrs")
-    @app.post("/ngsi-ld/v1/entities/{entity_id:path}/attrs")
+    # The last decorator counts first: the more general path has to come after.
     @app.patch("/ngsi-ld/v1/entities/{entity_id:path}")
+    @app.post("/ngsi-ld/v1/entities/{entity_id:path}/attrs")
+    @app.patch("/ngsi-ld/v1/entities/{entity_id:path}/attrs")
     async def update(entity_id: str, request: Request) -> Response:
         """Attributes of an entity whose commands are registered here (5.6.2, 5.6.3, 5.6.17)."""
         document = await body(request)
