@@ -47,6 +47,7 @@ def read_layout(root: Path) -> Iterator[CatalogueDevice | str]:
     Raises:
         ValueError: There is no `vendor/index.yaml`.
     """
+    _mapping.cache_clear()  # files may have changed since an earlier run
     vendors = root / "vendor" if (root / "vendor").is_dir() else root
     index = vendors / "index.yaml"
     if not index.is_file():

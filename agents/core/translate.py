@@ -1,6 +1,7 @@
 """From a reading to the entity it updates, in normalized NGSI-LD (5.2.4) with units and times of observation."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,12 @@ from agents.core.instant import format_instant
 from agents.core.model import AttributeRule, Device, DeviceModel, Reading
 
 _MISSING: Any = object()
-_RESERVED = {"id": "measure_id", "type": "measure_type", "@context": "measure_context"}
+_RESERVED = frozenset(
+    {"id", "type", "context", "scope", "location", "observationSpace", "operationSpace", "createdAt", "modifiedAt"}
+    | {"deletedAt", "expiresAt", "observedAt", "unitCode", "datasetId", "value", "object"}
+)
+"""Names to which NGSI-LD itself gives a meaning (4.5.1, 4.8)."""
+_NO_NAME = re.compile(r"\W+")
 
 
 def translate(reading: Reading, device: Device, model: DeviceModel, *, introduce: bool = False) -> dict[str, Any]:
@@ -59,7 +65,13 @@ def _keep_unmapped(
     mapped = {rule.source[0] for rule in model.attributes if rule.source}
     for name, value in reading.measures.items():
         if name not in mapped and value is not None:
-            attributes[_RESERVED.get(name, name)] = _property(value, observed_at, None)
+            attributes[_attribute_name(name)] = _property(value, observed_at, None)
+
+
+def _attribute_name(measure: str) -> str:
+    """A measure's name as an attribute's (4.6.2): letters, digits and underscores, none that means something else."""
+    name = measure if measure.isidentifier() else _NO_NAME.sub("_", measure).strip("_")
+    return name if name and name not in _RESERVED and name[0].isalpha() else f"measure_{name}"
 
 
 def _property(value: Any, observed_at: str, unit_code: str | None) -> dict[str, Any]:
