@@ -77,6 +77,9 @@ class TemporalStore(Protocol):
     async def about(self, tenant: str, entity_id: str) -> Evolution | None:
         """What is known of an entity that has a history, without its series."""
 
+    async def recall(self, tenant: str, entity_id: str, demand: Demand) -> Evolution | None:
+        """The same with its series, at least as far as the demand asks for them."""
+
     async def candidates(
         self, tenant: str, selectors: Sequence[EntitySelector], after: str | None, limit: int, *, descending: bool
     ) -> list[Evolution]:

@@ -118,9 +118,7 @@ class EvolutionPage:
 
 async def retrieve_evolution(ports: Ports, tenant: str, entity_id: str, demand: Demand) -> EvolutionPage:
     """Clause 5.7.3."""
-    known = await _require(ports, tenant, entity_id)
-    await _store(ports).load(tenant, [known], demand)
-    found = excerpt(known, demand)
+    found = excerpt(await _recall(ports, tenant, entity_id, demand), demand)
     return EvolutionPage([found], shorten([found], demand))
 
 
@@ -163,8 +161,7 @@ async def aggregate_evolution(
     ports: Ports, tenant: str, entity_id: str, demand: Demand, aggregation: Aggregation
 ) -> tuple[Evolution, Aggregated]:
     """Clause 5.7.3 with aggregation (4.5.19). Raises InvalidRequest where no method suits an attribute asked for."""
-    known = await _require(ports, tenant, entity_id)
-    await _store(ports).load(tenant, [known], demand)
+    known = await _recall(ports, tenant, entity_id, demand)
     return known, _aggregated(known, demand, aggregation)
 
 
@@ -288,6 +285,14 @@ def _stamped(attributes: Attributes, now: Instant) -> Attributes:
 async def _require(ports: Ports, tenant: str, entity_id: str) -> Evolution:
     await require_tenant(ports, tenant)
     known = await _store(ports).about(tenant, entity_id)
+    if known is None:
+        raise _no_such_evolution(entity_id)
+    return known
+
+
+async def _recall(ports: Ports, tenant: str, entity_id: str, demand: Demand) -> Evolution:
+    await require_tenant(ports, tenant)
+    known = await _store(ports).recall(tenant, entity_id, demand)
     if known is None:
         raise _no_such_evolution(entity_id)
     return known

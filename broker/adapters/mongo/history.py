@@ -52,6 +52,18 @@ class MongoHistory:
         except PyMongoError as error:
             raise translate(error) from error
 
+    async def recall(self, tenant: str, entity_id: str, demand: Demand) -> Evolution | None:
+        """The same with its series, at least as far as the demand asks for them."""
+        database = self._databases(tenant)
+        try:
+            known = (await _known(database, {"_id": entity_id}, None, 1, 1)).get(entity_id)
+            if known is None:
+                return None
+            await self.load(tenant, [known], demand)
+            return known if known.series or await has_history(database, entity_id) else None
+        except PyMongoError as error:
+            raise translate(error) from error
+
     async def candidates(
         self, tenant: str, selectors: Sequence[EntitySelector], after: str | None, limit: int, *, descending: bool
     ) -> list[Evolution]:
