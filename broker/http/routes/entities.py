@@ -7,6 +7,7 @@ from broker.core.jsonld.expand import expand_entity, expand_fragment
 from broker.core.model.entity import Entity
 from broker.core.model.errors import BadRequestData
 from broker.http import params
+from broker.http.distributed_purges import purge_distributed
 from broker.http.distributed_writes import Change, distribute_entity, entity_path
 from broker.http.distribution import sources_of
 from broker.http.entity_maps import named_or_none
@@ -38,6 +39,7 @@ from broker.http.route import Answer, Route
 from broker.http.routes.entity_attributes import entity_id_of, require_type
 from broker.http.selection import read_selection
 from broker.operations import batch, entities
+from broker.operations.distributed.purges import Purge
 from broker.operations.entity_maps import within
 from broker.operations.ports import Ports
 from broker.operations.purge import purge_entities
@@ -158,10 +160,12 @@ async def purge(ports: Ports, request: Request) -> Response:
     entity_map = await named_or_none(ports, request)
     query = selection.query if entity_map is None else within(selection.query, entity_map)
     result = await purge_entities(ports, request.tenant, query, drop=drop, keep=keep, local=selection.local)
-    if not result.errors:
-        return no_content()
     errors = [{"entityId": identifier, "error": problem_details(error)} for identifier, error in result.errors]
-    return plain_json(207, {"success": result.updated, "errors": errors})
+    index = sources_of(ports, request)
+    if index is not None and entity_map is None and not selection.local:
+        elsewhere = Purge(query, parameters, drop, keep)
+        errors += await purge_distributed(ports, request, index, context, elsewhere)
+    return plain_json(207, {"success": result.updated, "errors": errors}) if errors else no_content()
 
 
 async def refuse_without_id(ports: Ports, request: Request) -> Response:
