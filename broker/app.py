@@ -30,6 +30,7 @@ from broker.adapters.mongo.entity_maps import MongoEntityMaps
 from broker.adapters.mongo.history import MongoHistory
 from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.presence import Presence
+from broker.adapters.mongo.snapshots import MongoSnapshots
 from broker.adapters.mongo.subscriptions import MongoSubscriptions
 from broker.adapters.mongo.tenants import MongoTenants
 from broker.adapters.tls import UntrustedFileError, trusting
@@ -40,8 +41,10 @@ from broker.http.connection import Connection
 from broker.http.server import Server
 from broker.operations.deliveries import list_deliveries
 from broker.operations.ports import Ports
+from broker.operations.snapshots import Snapshots
 from broker.settings import Settings
 from broker.workers.adoption import adopt
+from broker.workers.background import Background
 from broker.workers.compaction import compact
 from broker.workers.expiry import expire
 from broker.workers.intervals import Intervals
@@ -68,6 +71,7 @@ class App:
         self._presence = Presence(self._databases)
         self._tenants = MongoTenants(self._databases)
         self._outbox = MongoOutbox(self._databases, self._presence, self._tenants)
+        self._background = Background()
         self._workers: list[asyncio.Task[None]] = []
 
     async def start(self) -> gateway.Asgi:
@@ -115,6 +119,7 @@ class App:
             temporal_page=settings.temporal_page,
             federation=self._federation.ports,
             entity_maps=MongoEntityMaps(self._databases),
+            snapshots=Snapshots(MongoSnapshots(self._databases), self._background.start, http.send),
         )
         self._notifications.attach(ports)
         await self._notifications.start(await self._tenants.all())
@@ -149,6 +154,7 @@ class App:
             _log.warning("ended without the database", reason=type(error).__name__)
 
     async def _close(self) -> None:
+        await self._background.close()
         await self._federation.close()
         await self._notifications.close()
         await self._entities.close()

@@ -18,7 +18,7 @@ _HEADERS = HeaderName(b"Access-Control-Allow-Headers")
 _EXPOSE = HeaderName(b"Access-Control-Expose-Headers")
 _MAX_AGE = HeaderName(b"Access-Control-Max-Age")
 
-_SENT = b"Accept, Content-Type, Link, NGSILD-Tenant, Fiware-Service, NGSILD-EntityMap, Prefer, Via"
+_SENT = b"Accept, Content-Type, Link, NGSILD-Tenant, Fiware-Service, NGSILD-EntityMap, NGSILD-Snapshot, Prefer, Via"
 _SHOWN = (
     b"Content-Range, Link, Location, NGSILD-EntityMap, NGSILD-Results-Count, NGSILD-Tenant, NGSILD-Warning, "
     b"Preference-Applied, Retry-After"

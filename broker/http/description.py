@@ -17,6 +17,7 @@ _VARIABLES = {
     "instanceId": "The identifier of an instance in a history, a URI.",
     "type": "The entity type's name, short or in full.",
     "subscriptionId": "The subscription's identifier, a URI.",
+    "snapshotId": "The snapshot's identifier, a URI.",
     "entityMapId": "The entity map's identifier, a URI.",
     "registrationId": "The registration's identifier, a URI.",
     "contextId": "The local identifier of an @context, or its URL.",

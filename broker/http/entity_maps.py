@@ -25,10 +25,15 @@ def lifetime_of(parameters: Mapping[str, str]) -> int | None:
     text = parameters.get("entityMapLifetime")
     if text is None:
         return None
+    return micros_of(text, "entityMapLifetime")
+
+
+def micros_of(text: str, name: str) -> int:
+    """The microseconds of a lifetime that is suggested. Raises BadRequestData where it is none."""
     period = parse_duration(text)
     micros = period.micros + period.months * _MONTH
     if micros <= 0:
-        raise BadRequestData("entityMapLifetime is an ISO 8601 duration longer than nothing, such as PT10M.")
+        raise BadRequestData(f"{name} is an ISO 8601 duration longer than nothing, such as PT10M.")
     return micros
 
 

@@ -14,13 +14,14 @@ from broker.core.model.errors import InvalidRequest, OperationNotSupported, Reso
 from broker.http.application import application
 from broker.http.cors import CrossOrigin, allowed_methods
 from broker.http.deliveries import Deliveries
-from broker.http.message import ALLOW, TENANT, Request, Response, headers_of
+from broker.http.message import ALLOW, SNAPSHOT, TENANT, Request, Response, headers_of
 from broker.http.metrics import Metrics
 from broker.http.problems import Refusal, respond_to
 from broker.http.router import Match, Router
 from broker.http.table import ROUTES
 from broker.http.tenant import tenant_of
 from broker.operations.ports import Ports
+from broker.operations.snapshots import place_of
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -100,6 +101,8 @@ class Gateway:
                 request.public_url = self._public_url
                 if request.query_string:
                     target.check(request)
+                if b"ngsild-snapshot" in headers and not path.startswith("snapshots"):
+                    await self._enter_snapshot(request, headers[b"ngsild-snapshot"])
                 response = await target.handler(self._ports, request)
         except CancelledError:
             # The server ends, and has waited for this request as long as it does.
@@ -111,11 +114,19 @@ class Gateway:
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
 
+    async def _enter_snapshot(self, request: Request, name: bytes) -> None:
+        """Let the request be about a snapshot, which means this broker alone (clauses 5.5.15, 6.3.22)."""
+        request.tenant = await place_of(self._ports, request.tenant, name.decode("latin-1"))
+        request.parameters["local"] = "true"
+
     def _finish(self, response: Response, headers: Mapping[bytes, bytes]) -> None:
         """Echo the tenant as it was written (clause 6.3.14), and let a browser read the answer."""
         tenant = headers.get(b"ngsild-tenant") or headers.get(b"fiware-service")
         if tenant and tenant.isascii():
             response.headers.append((TENANT, tenant))
+        snapshot = headers.get(b"ngsild-snapshot")
+        if snapshot and snapshot.isascii():
+            response.headers.append((SNAPSHOT, snapshot))
         origin = headers.get(b"origin")
         if origin is not None:
             response.headers.extend(self._cross_origin.headers(origin))

@@ -37,6 +37,7 @@ VARY = HeaderName(b"Vary")
 RETRY_AFTER = HeaderName(b"Retry-After")
 RESULTS_COUNT = HeaderName(b"NGSILD-Results-Count")
 TENANT = HeaderName(b"NGSILD-Tenant")
+SNAPSHOT = HeaderName(b"NGSILD-Snapshot")
 ENTITY_MAP = HeaderName(b"NGSILD-EntityMap")
 PREFERENCE_APPLIED = HeaderName(b"Preference-Applied")
 CONTENT_LENGTH = b"content-length"

@@ -11,6 +11,7 @@ from broker.http.routes import (
     jsonld_contexts,
     registration_subscriptions,
     registrations,
+    snapshots,
     source_identity,
     subscriptions,
     temporal_entities,
@@ -30,5 +31,6 @@ ROUTES: tuple[Route, ...] = (
     *registrations.ROUTES,
     *registration_subscriptions.ROUTES,
     *source_identity.ROUTES,
+    *snapshots.ROUTES,
     *jsonld_contexts.ROUTES,
 )

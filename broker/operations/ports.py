@@ -22,6 +22,7 @@ from broker.core.temporal.policy import Policy
 
 if TYPE_CHECKING:
     from broker.operations.federation import Federation
+    from broker.operations.snapshots import Snapshots
 
 Mutation: TypeAlias = Callable[[Entity | None], Change]
 """From the entity as it stands (`None`: absent) to the change wanted. Pure, may run again on a newer state, raises a
@@ -69,6 +70,9 @@ class EntityStore(Protocol):
 
     async def count_types(self, tenant: str) -> dict[str, dict[str, set[str]]]:
         """Type IRI to attribute IRI to the attribute kinds in use (clauses 5.7.5 to 5.7.10)."""
+
+    def forget(self, tenant: str) -> None:
+        """Let go of what is remembered of a tenant that was removed."""
 
 
 class TemporalStore(Protocol):
@@ -125,6 +129,9 @@ class TenantStore(Protocol):
 
     async def all(self) -> list[str]:
         """Every tenant, the default one first."""
+
+    async def remove(self, tenant: str) -> None:
+        """Remove a tenant with everything in it; nothing where it is not there. Never the default one."""
 
 
 class SubscriptionStore(Protocol):
@@ -279,3 +286,4 @@ class Ports:
     temporal_page: int = 1_000
     federation: "Federation | None" = None
     entity_maps: EntityMapStore | None = None
+    snapshots: "Snapshots | None" = None

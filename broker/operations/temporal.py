@@ -5,7 +5,7 @@ NonexistentTenant for a tenant that is not there, and ResourceNotFound for what 
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from broker.core.model.draft import SCOPE
@@ -152,6 +152,23 @@ async def map_evolutions(
         if len(found) > MAX_ENTITIES:
             raise TooManyResults(f"An entity map lists at most {MAX_ENTITIES} entities; narrow the query.")
     return await keep_map(ports, tenant, found, wanted)
+
+
+async def copy_evolutions(
+    ports: Ports, tenant: str, place: str, query: EntityQuery, demand: Demand, keeps: Callable[[str], bool]
+) -> int:
+    """Add what the query finds of the evolutions of one tenant to those of another; how many entities that were.
+
+    Of the attributes, only those that are wanted.
+    """
+    demand = replace(demand, page=None)
+    count = 0
+    async for each in _matching(ports, tenant, query, demand):
+        found = excerpt(each, demand).samples
+        attributes = {iri: [one.instance for one in samples] for iri, samples in found.items() if keeps(iri)}
+        await _store(ports).add(place, Entity(each.id, each.types, attributes), ports.clock.now())
+        count += 1
+    return count
 
 
 Aggregated = Mapping[str, Mapping[str | None, tuple[str, Mapping[str, list[Cell]]]]]

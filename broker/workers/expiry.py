@@ -7,6 +7,7 @@ import structlog
 from broker.core.model.errors import NgsiLdError
 from broker.operations.expiry import remove_expired
 from broker.operations.ports import Ports
+from broker.operations.snapshots import remove_expired_snapshots
 
 _log = structlog.get_logger("eclor.expiry")
 
@@ -22,5 +23,7 @@ async def expire(ports: Ports) -> None:
             for tenant in await ports.tenants.all():
                 if count := await remove_expired(ports, tenant):
                     _log.info("expired entities removed", tenant=tenant, count=count)
+                if count := await remove_expired_snapshots(ports, tenant):
+                    _log.info("expired snapshots removed", tenant=tenant, count=count)
         except NgsiLdError as error:
             _log.warning("expiry waits", reason=error.detail)

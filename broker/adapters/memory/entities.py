@@ -72,6 +72,10 @@ class MemoryEntities:
                     of_type.setdefault(iri, set()).update(instance["type"] for instance in instances)
         return counted
 
+    def forget(self, tenant: str) -> None:
+        """Let go of a tenant's entities."""
+        self._tenants.pop(tenant, None)
+
     def _of(self, tenant: str) -> dict[str, Entity]:
         return self._tenants.setdefault(tenant, {})
 

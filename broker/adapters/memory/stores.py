@@ -28,6 +28,10 @@ class MemoryTenants:
         """Every tenant, the default one first."""
         return sorted(self._tenants)
 
+    async def remove(self, tenant: str) -> None:
+        """Let it no longer exist."""
+        self._tenants.discard(tenant)
+
 
 class MemorySubscriptions:
     """Subscriptions by tenant and id, in order of creation."""

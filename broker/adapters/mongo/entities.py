@@ -119,6 +119,10 @@ class MongoEntities:
         except PyMongoError as error:
             raise translate(error) from error
 
+    def forget(self, tenant: str) -> None:
+        """Let go of what is remembered of a tenant that was removed."""
+        self._tenants.pop(tenant, None)
+
     async def close(self) -> None:
         """End what runs in the background."""
         for of in self._tenants.values():

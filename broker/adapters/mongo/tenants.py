@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from pymongo.errors import PyMongoError
 
-from broker.adapters.mongo.client import DURABLE, Databases
+from broker.adapters.mongo.client import DURABLE, Databases, database_name
 from broker.adapters.mongo.errors import translate
 from broker.adapters.mongo.history import ensure_history_indexes
 from broker.adapters.mongo.indexes import ensure_entity_indexes
@@ -47,6 +47,17 @@ class MongoTenants:
         except PyMongoError as error:
             raise translate(error) from error
         return ["", *(document["_id"] for document in documents if document["_id"])]
+
+    async def remove(self, tenant: str) -> None:
+        """Remove the tenant first, then its database: nobody finds one half of it."""
+        if not tenant:
+            raise ValueError("the default tenant always exists")
+        try:
+            await self._databases.main.get_collection("tenants", write_concern=DURABLE).delete_one({"_id": tenant})
+            self._known.discard(tenant)
+            await self._databases.client.drop_database(database_name(tenant))
+        except PyMongoError as error:
+            raise translate(error) from error
 
     async def _create(self, tenant: str) -> None:
         database = self._databases(tenant)

@@ -1,0 +1,87 @@
+"""SnapshotStore on the collection `snapshots` of a tenant's database.
+
+`{_id, createdAt, snapshot: {…}}`; queries are kept as JSON text, because names in them may begin with `$`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import orjson
+from pymongo import ReturnDocument
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from broker.adapters.mongo.client import DURABLE, Databases
+from broker.adapters.mongo.errors import translate
+from broker.core.model.errors import AlreadyExists
+
+Collection: TypeAlias = AsyncCollection[dict[str, Any]]
+
+_AS_TEXT = frozenset(("snapshotQueries", "snapshotTemporalQueries"))
+
+
+class MongoSnapshots:
+    """Snapshots of all tenants; what is in them lies in databases of their own."""
+
+    def __init__(self, databases: Databases) -> None:
+        self._databases = databases
+
+    async def create(self, tenant: str, snapshot: Mapping[str, Any]) -> None:
+        """Keep a new one; AlreadyExists if its id is taken."""
+        document = {"_id": snapshot["id"], "createdAt": snapshot["createdAt"], "snapshot": _stored(snapshot)}
+        try:
+            await self._of(tenant).insert_one(document)
+        except DuplicateKeyError:
+            raise AlreadyExists(f"Snapshot {snapshot['id']} exists already. Delete it, or choose another id.") from None
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def get(self, tenant: str, snapshot_id: str) -> dict[str, Any] | None:
+        """One, or None."""
+        try:
+            return _loaded(await self._of(tenant).find_one({"_id": snapshot_id}))
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def change(
+        self, tenant: str, snapshot_id: str, changed: Mapping[str, Any], removed: Sequence[str] = ()
+    ) -> dict[str, Any] | None:
+        """Set and remove members; the new state, or None where it is gone."""
+        update: dict[str, Any] = {"$set": {f"snapshot.{name}": value for name, value in changed.items()}}
+        if removed:
+            update["$unset"] = {f"snapshot.{name}": True for name in removed}
+        try:
+            after = ReturnDocument.AFTER
+            return _loaded(
+                await self._of(tenant).find_one_and_update({"_id": snapshot_id}, update, return_document=after)
+            )
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def delete(self, tenant: str, snapshot_id: str) -> bool:
+        """Remove; whether it was there."""
+        try:
+            return (await self._of(tenant).delete_one({"_id": snapshot_id})).deleted_count == 1
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def all(self, tenant: str) -> list[dict[str, Any]]:
+        """All of a tenant, in order of creation."""
+        try:
+            found = await self._of(tenant).find({}).sort([("createdAt", 1), ("_id", 1)]).to_list()
+        except PyMongoError as error:
+            raise translate(error) from error
+        return [snapshot for each in found if (snapshot := _loaded(each)) is not None]
+
+    def _of(self, tenant: str) -> Collection:
+        return self._databases(tenant).get_collection("snapshots", write_concern=DURABLE)
+
+
+def _stored(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: orjson.dumps(value).decode() if name in _AS_TEXT else value for name, value in snapshot.items()}
+
+
+def _loaded(document: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if document is None:
+        return None
+    return {name: orjson.loads(value) if name in _AS_TEXT else value for name, value in document["snapshot"].items()}

@@ -1,0 +1,313 @@
+"""Snapshots (clause 5.16): a tenant of their own for what some queries found, filled in the background."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+from uuid import uuid4
+
+import orjson
+
+from broker.core.jsonld.names import is_iri
+from broker.core.model.change import Change, Trigger
+from broker.core.model.entity import Entity
+from broker.core.model.errors import BadRequestData, NgsiLdError, OperationNotSupported, ResourceNotFound
+from broker.core.model.instant import Instant, format_instant
+from broker.core.model.snapshot import (
+    EMPTY,
+    FAILURE,
+    MEMBERS,
+    PREPARING,
+    SUCCESS,
+    as_entity,
+    changes_of,
+    render_snapshot,
+    status_of,
+)
+from broker.core.model.subscription import Endpoint
+from broker.core.ql.ast import EntityQuery, PageRequest
+from broker.core.ql.evaluate import satisfies
+from broker.core.ql.q import parse_q
+from broker.core.subscribe.message import Message
+from broker.core.temporal.evolution import Demand
+from broker.operations import temporal
+from broker.operations.ports import EntityWrite, Ports
+from broker.operations.query import query_entities
+from broker.operations.results import BatchResult
+from broker.operations.tenancy import require_tenant
+
+MAX_SNAPSHOTS = 20
+"""Snapshots of one tenant; beyond it the least important, and of those the longest unused, is deleted (5.5.15)."""
+
+_AT_ONCE = 500
+_NOTED = 10_000_000
+"""Microseconds between two notes of use: reading a snapshot shall not cost a write each time."""
+
+
+class SnapshotStore(Protocol):
+    """Snapshots as documents (`broker.core.model.snapshot`), by tenant and id."""
+
+    async def create(self, tenant: str, snapshot: Mapping[str, Any]) -> None:
+        """Keep a new one; AlreadyExists if its id is taken."""
+
+    async def get(self, tenant: str, snapshot_id: str) -> dict[str, Any] | None:
+        """One, or None."""
+
+    async def change(
+        self, tenant: str, snapshot_id: str, changed: Mapping[str, Any], removed: Sequence[str] = ()
+    ) -> dict[str, Any] | None:
+        """Set and remove members; the new state, or None where it is gone."""
+
+    async def delete(self, tenant: str, snapshot_id: str) -> bool:
+        """Remove; whether it was there."""
+
+    async def all(self, tenant: str) -> list[dict[str, Any]]:
+        """All of a tenant, in order of creation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """What snapshots need besides the other ports: where they are kept, who works for them, who tells of them."""
+
+    store: SnapshotStore
+    start: Callable[[Coroutine[Any, Any, None]], None]
+    tell: Callable[[Endpoint, Message], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One query of a snapshot: `keeps` says which attributes are wanted. With a demand it is a temporal one."""
+
+    query: EntityQuery
+    keeps: Callable[[str], bool]
+    demand: Demand | None = None
+    local: bool = False
+
+
+async def create_snapshot(
+    ports: Ports, tenant: str, snapshot: dict[str, Any], queries: Sequence[Wanted], histories: Sequence[Wanted]
+) -> str:
+    """Clause 5.16.1: the id. What the queries find is gathered afterwards. Raises AlreadyExists."""
+    await _keep(ports, tenant, snapshot)
+    _side(ports).start(_fill(ports, tenant, snapshot, queries, histories))
+    return str(snapshot["id"])
+
+
+async def clone_snapshot(ports: Ports, tenant: str, source_id: str, snapshot: dict[str, Any]) -> str:
+    """Clause 5.16.2. Raises BadRequestData, ResourceNotFound, AlreadyExists."""
+    source = await _stored(ports, tenant, source_id)
+    for name in ("snapshotQueries", "snapshotTemporalQueries"):
+        if name in source:
+            snapshot[name] = source[name]
+    await _keep(ports, tenant, snapshot)
+    _side(ports).start(_copy(ports, tenant, source["place"], snapshot))
+    return str(snapshot["id"])
+
+
+async def retrieve_snapshot(ports: Ports, tenant: str, snapshot_id: str) -> dict[str, Any]:
+    """Clause 5.16.3."""
+    return render_snapshot(await _stored(ports, tenant, snapshot_id))
+
+
+async def update_snapshot(
+    ports: Ports, tenant: str, snapshot_id: str, fragment: Mapping[str, Any], lifetime: int | None
+) -> dict[str, Any]:
+    """Clause 5.16.4: the new state; the endpoint, if there is one, is told."""
+    await _stored(ports, tenant, snapshot_id)
+    changed, removed = changes_of(fragment, lifetime, ports.clock.now())
+    updated = await _side(ports).store.change(tenant, snapshot_id, changed, removed)
+    if updated is None:
+        raise _no_such_snapshot(snapshot_id)
+    _side(ports).start(_tell(ports, tenant, updated))
+    return render_snapshot(updated)
+
+
+async def delete_snapshot(ports: Ports, tenant: str, snapshot_id: str) -> None:
+    """Clause 5.16.5."""
+    await _remove(ports, tenant, await _stored(ports, tenant, snapshot_id))
+
+
+async def purge_snapshots(ports: Ports, tenant: str, text: str | None) -> BatchResult:
+    """Clause 5.16.7. Raises BadRequestData where there is no valid `q`, ResourceNotFound where it finds none."""
+    if text is None:
+        raise BadRequestData("Give a q that says which snapshots to delete, such as snapshotPriority<5.")
+    query = EntityQuery(q=parse_q(text, _member))
+    await require_tenant(ports, tenant)
+    found = [each for each in await _side(ports).store.all(tenant) if satisfies(as_entity(each), query)]
+    if not found:
+        raise ResourceNotFound("No snapshot is such.")
+    result = BatchResult()
+    for each in found:
+        try:
+            await _remove(ports, tenant, each)
+            result.updated.append(each["id"])
+        except NgsiLdError as error:
+            result.errors.append((each["id"], error))
+    return result
+
+
+async def place_of(ports: Ports, tenant: str, snapshot_id: str) -> str:
+    """The internal tenant that a request on a snapshot is about (clause 5.5.15). Raises as `retrieve_snapshot`."""
+    snapshot = await _stored(ports, tenant, snapshot_id)
+    now = ports.clock.now()
+    if now - snapshot["lastUsedAt"] > _NOTED:
+        await _side(ports).store.change(tenant, snapshot_id, {"lastUsedAt": now})
+    return str(snapshot["place"])
+
+
+async def remove_expired_snapshots(ports: Ports, tenant: str) -> int:
+    """Delete the snapshots past their time, and tell so; how many there were."""
+    if ports.snapshots is None:
+        return 0
+    now = ports.clock.now()
+    past = [each for each in await ports.snapshots.store.all(tenant) if each["expiresAt"] <= now]
+    for each in past:
+        await _remove(ports, tenant, each)
+        await _tell(ports, tenant, each)
+    return len(past)
+
+
+async def _keep(ports: Ports, tenant: str, snapshot: dict[str, Any]) -> None:
+    await require_tenant(ports, tenant)
+    await _side(ports).store.create(tenant, snapshot)
+    await ports.tenants.ensure(snapshot["place"])
+    kept = await _side(ports).store.all(tenant)
+    if len(kept) > MAX_SNAPSHOTS:
+        others = [each for each in kept if each["id"] != snapshot["id"]]
+        await _remove(ports, tenant, min(others, key=lambda each: (each["snapshotPriority"], each["lastUsedAt"])))
+
+
+async def _fill(
+    ports: Ports, tenant: str, snapshot: dict[str, Any], queries: Sequence[Wanted], histories: Sequence[Wanted]
+) -> None:
+    place = snapshot["place"]
+    found = [await _gather(partial(_entities, ports, tenant, place, wanted)) for wanted in queries]
+    passed = [await _gather(partial(_histories, ports, tenant, place, wanted)) for wanted in histories]
+    changed: dict[str, Any] = {}
+    if queries:
+        changed["snapshotQueriesDetails"] = found
+    if histories:
+        changed["snapshotTemporalQueriesDetails"] = passed
+    await _finish(ports, tenant, snapshot, status_of([each["resultStatus"] for each in found + passed]), changed)
+
+
+async def _copy(ports: Ports, tenant: str, source: str, snapshot: dict[str, Any]) -> None:
+    everything = Wanted(EntityQuery(), lambda _: True, None, local=True)
+    entities = await _gather(partial(_entities, ports, source, snapshot["place"], everything))
+    with_history = Wanted(EntityQuery(), lambda _: True, Demand(), local=True)
+    copied = [entities]
+    if ports.history is not None:
+        copied.append(await _gather(partial(_histories, ports, source, snapshot["place"], with_history)))
+    failed = any(each["resultStatus"] == FAILURE for each in copied)
+    await _finish(ports, tenant, snapshot, FAILURE if failed else SUCCESS, {})
+
+
+async def _finish(ports: Ports, tenant: str, snapshot: dict[str, Any], status: str, changed: Mapping[str, Any]) -> None:
+    done = {**changed, "snapshotStatus": status, "modifiedAt": ports.clock.now()}
+    updated = await _side(ports).store.change(tenant, snapshot["id"], done)
+    if updated is not None:
+        await _tell(ports, tenant, updated)
+
+
+async def _gather(run: Callable[[], Coroutine[Any, Any, int]]) -> dict[str, Any]:
+    """The details of one query's execution (clause 5.2.42)."""
+    try:
+        return {"resultStatus": SUCCESS if await run() else EMPTY}
+    except NgsiLdError as error:
+        problem = {"type": error.type, "title": error.title, "detail": error.detail}
+        return {"resultStatus": FAILURE, "problemDetails": problem}
+
+
+async def _entities(ports: Ports, tenant: str, place: str, wanted: Wanted) -> int:
+    count = 0
+    more = True
+    while more:
+        request = PageRequest(_AT_ONCE, count)
+        page = await query_entities(ports, tenant, wanted.query, request, local=wanted.local)
+        now = ports.clock.now()
+        writes = [
+            EntityWrite(each.id, partial(_put, entity=_narrowed(each, wanted), now=now)) for each in page.entities
+        ]
+        for outcome in await ports.entities.write_many(place, writes):
+            if isinstance(outcome, NgsiLdError):
+                raise outcome
+        count += len(page.entities)
+        more = page.more and bool(page.entities)
+        await asyncio.sleep(0)
+    return count
+
+
+async def _histories(ports: Ports, tenant: str, place: str, wanted: Wanted) -> int:
+    return await temporal.copy_evolutions(ports, tenant, place, wanted.query, wanted.demand or Demand(), wanted.keeps)
+
+
+def _narrowed(entity: Entity, wanted: Wanted) -> Entity:
+    return entity.with_(attributes={iri: each for iri, each in entity.attributes.items() if wanted.keeps(iri)})
+
+
+def _put(current: Entity | None, *, entity: Entity, now: Instant) -> Change:
+    """The entity as it was found, its times included, beside what another query of the snapshot found of it."""
+    triggers = dict.fromkeys(entity.attributes, Trigger.ATTRIBUTE_CREATED)
+    if current is None:
+        return Change(Trigger.ENTITY_CREATED, entity, now, triggers, {}, None)
+    both = entity.with_(attributes={**current.attributes, **entity.attributes})
+    return Change(Trigger.ENTITY_UPDATED, both, now, triggers, {}, current)
+
+
+async def _remove(ports: Ports, tenant: str, snapshot: Mapping[str, Any]) -> None:
+    await _side(ports).store.delete(tenant, snapshot["id"])
+    await ports.tenants.remove(snapshot["place"])
+    ports.entities.forget(snapshot["place"])
+
+
+async def _tell(ports: Ports, tenant: str, snapshot: Mapping[str, Any]) -> None:
+    """Clause 5.16.6."""
+    if "endpoint" not in snapshot:
+        return
+    now = ports.clock.now()
+    shown = render_snapshot(snapshot)
+    notification = {
+        "id": f"urn:ngsi-ld:SnapshotNotification:{uuid4()}",
+        "type": "SnapshotNotification",
+        "snapshotId": snapshot["id"],
+        "notifiedAt": format_instant(now),
+        "snapshotReady": snapshot["snapshotStatus"] != PREPARING and snapshot["expiresAt"] > now,
+        **{name: shown[name] for name in _TOLD if name in shown},
+    }
+    info = tuple((each["key"], each["value"]) for each in snapshot.get("receiverInfo", ()))
+    endpoint = Endpoint(snapshot["endpoint"], receiver_info=info)
+    message = Message("application/json", orjson.dumps(notification), info=info, tenant=tenant)
+    await _side(ports).tell(endpoint, message)
+
+
+_TOLD = (
+    *("expiresAt", "snapshotPriority", "snapshotStatus"),
+    *("snapshotQueriesDetails", "snapshotTemporalQueriesDetails"),
+)
+
+
+async def _stored(ports: Ports, tenant: str, snapshot_id: str) -> dict[str, Any]:
+    if not is_iri(snapshot_id):
+        raise BadRequestData(f"{snapshot_id[:200]!r} is no snapshot's id: it has to be a URI.")
+    await require_tenant(ports, tenant)
+    found = await _side(ports).store.get(tenant, snapshot_id)
+    if found is None or found["expiresAt"] <= ports.clock.now():
+        raise _no_such_snapshot(snapshot_id)
+    return found
+
+
+def _member(name: str) -> str:
+    if name not in MEMBERS:
+        raise BadRequestData(f"A Snapshot has no member {name[:100]!r} to ask about.")
+    return name
+
+
+def _no_such_snapshot(snapshot_id: str) -> ResourceNotFound:
+    return ResourceNotFound(f"There is no snapshot {snapshot_id} here, or it has expired.")
+
+
+def _side(ports: Ports) -> Snapshots:
+    if ports.snapshots is None:
+        raise OperationNotSupported("This broker makes no snapshots.")
+    return ports.snapshots
