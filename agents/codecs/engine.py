@@ -23,6 +23,10 @@ RESULT_LIMIT = 65_536
 """Characters of JSON a call may return: a LoRaWAN frame has at most 242 bytes to tell of."""
 PENALTY = 60.0
 """Seconds a codec that exhausted its time or memory is refused, so that it cannot eat the time of others."""
+SLOW = 0.02
+"""Seconds of CPU from which a call counts as slow."""
+SLOW_ALLOWED = 1.0
+"""Seconds of slow calls a codec may take up in `PENALTY` seconds: so much of a minute it may keep from the others."""
 
 _PRELUDE = (Path(__file__).parent / "prelude.js").read_text(encoding="utf-8")
 _SHIM = (Path(__file__).parent / "shim.js").read_text(encoding="utf-8")
@@ -53,12 +57,15 @@ class Engine:
         self._sources: dict[str, str] = {}
         self._functions: OrderedDict[str, Callable[[str, str], Any]] = OrderedDict()
         self._refused_until: dict[str, float] = {}
+        self._slow: dict[str, tuple[float, float]] = {}
+        """Since when, and how many seconds of slow calls."""
 
     def load(self, codec: str, source: str) -> None:
         """Register or replace a codec's source; it is compiled at its first call."""
         self._sources[codec] = source
         self._functions.pop(codec, None)
         self._refused_until.pop(codec, None)
+        self._slow.pop(codec, None)
 
     def call(self, codec: str, routine: str, argument: str) -> Any:
         """Call a routine of a codec (`decodeUplink`, `encodeDownlink`, `decodeDownlink`, `normalizeUplink`).
@@ -74,13 +81,28 @@ class Engine:
         """
         if self._refused_until.get(codec, 0.0) > time.monotonic():
             raise CodecRefusal(f"the codec used up its time or memory less than {PENALTY:.0f} s ago and rests")
+        started = time.process_time()
         try:
             text = self._function(codec)(routine, argument)
         except _quickjs.StackOverflow:
             raise CodecRefusal("the codec recurses without end") from None
         except _quickjs.JSException as problem:
             raise self._refusal(codec, str(problem)) from None
+        finally:
+            taken = time.process_time() - started
+            if taken > SLOW:
+                self._note_slow(codec, taken)
         return _outcome(text)
+
+    def _note_slow(self, codec: str, taken: float) -> None:
+        now = time.monotonic()
+        since, before = self._slow.get(codec, (now, 0.0))
+        if now - since > PENALTY:
+            since, before = now, 0.0
+        self._slow[codec] = (since, before + taken)
+        if before + taken > SLOW_ALLOWED:
+            self._refused_until[codec] = since + PENALTY
+            self._slow.pop(codec)
 
     def _function(self, codec: str) -> Callable[[str, str], Any]:
         known = self._functions.get(codec)

@@ -26,6 +26,7 @@ SOURCES = {
     "old-ttn": "function Decoder(bytes, port) { return { first: bytes[0], port: port }; }",
     "old-chirpstack": "function Decode(fPort, bytes, variables) { return { port: fPort, v: variables.v }; }",
     "date": "function decodeUplink(i) { return { data: { t: i.recvTime.toISOString() } }; }",
+    "slow": "function decodeUplink() { for (var i = 0; i < 3e6; i++); return { data: { a: 1 } }; }",
     "errors": 'function decodeUplink() { return { errors: ["too short"] }; }',
     "throws": 'function decodeUplink() { throw new Error("no"); }',
     "syntax": "function decodeUplink( {",
@@ -193,6 +194,17 @@ def test_the_worker_dies_with_a_parent_that_is_killed() -> None:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)
+
+
+async def test_a_codec_that_is_always_slow_delays_the_others_by_a_second_a_minute(sandbox: CodecSandbox) -> None:
+    calls = [CodecCall("slow" if n % 2 else "good", b"", 1, 0) for n in range(200)]
+    results = await sandbox.decode(calls)
+    assert all(isinstance(each, Decoded) for each in results[::2])
+    slow = results[1::2]
+    worked = sum(isinstance(each, Decoded) for each in slow)
+    assert 4 <= worked <= 50  # of a second, a call takes a fiftieth to a quarter
+    assert all(isinstance(each, UndecodablePayload) and "rests" in each.detail for each in slow[worked:])
+    assert sandbox.restarts == 0
 
 
 def test_a_replaced_source_takes_effect_and_ends_a_rest() -> None:
