@@ -33,8 +33,10 @@ SUSPECTS_AT_ONCE = 64
 """Attempts at receivers that failed at least twice in a row: they may not take all connections from the others."""
 _UNREAD = 1.0
 """Seconds after which a lane looks again for a subscription that could not be read."""
-_UNCLAIMED = 0.25
-"""Seconds after which a lane asks again whether it may send to a throttled subscription."""
+_UNCLAIMED = 0.1
+"""Part of the period of throttling after which a lane asks again whether it may send, where another process did."""
+_SHORTEST_NAP = 0.1
+"""Seconds between two such questions at least."""
 _CLAIMED = 0.9
 """Part of the period of throttling for which no other process sends: less than all of it, for clocks that differ."""
 _SECOND = 1_000_000
@@ -154,14 +156,9 @@ class Lane:
         if subscription is None or not subscription.is_sending(self._courier.clock.now()):
             self._settle(self._take(len(self._queue)))
             return
-        delay = self._opens_at - self._courier.timer.monotonic()
-        if delay > 0:
-            await self._wait(delay)
+        if not await self._is_open(subscription):
             return
         if subscription.throttling:
-            if not self._failures and self._courier.is_shared() and not await self._may_send(subscription):
-                await self._wait(min(subscription.throttling, _UNCLAIMED))
-                return
             self._thin_out()
         parcel = list(self._queue) if subscription.throttling else travelling_together(self._queue)
         self._in_flight = len(parcel)
@@ -177,6 +174,17 @@ class Lane:
             self._failures += 1
             self._give_up_old()
             await self._wait(retry_delay(self._failures, subscription.endpoint.cooldown))
+
+    async def _is_open(self, subscription: Subscription) -> bool:
+        """Whether throttling lets something through now; if not, after having waited for a while."""
+        delay = self._opens_at - self._courier.timer.monotonic()
+        # What failed is tried again within the period that it was let through for.
+        is_asked = subscription.throttling and not self._failures and self._courier.is_shared()
+        if delay <= 0 and is_asked and not await self._may_send(subscription):
+            delay = max(subscription.throttling * _UNCLAIMED, _SHORTEST_NAP)
+        if delay > 0:
+            await self._wait(delay)
+        return delay <= 0
 
     async def _may_send(self, subscription: Subscription) -> bool:
         """Whether no other process has sent to the throttled subscription within its period."""
