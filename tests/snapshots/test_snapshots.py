@@ -17,6 +17,7 @@ from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.presence import Presence
 from broker.adapters.mongo.snapshots import MongoSnapshots
 from broker.adapters.mongo.tenants import MongoTenants
+from broker.core.model.snapshot import new_snapshot
 from broker.core.subscribe.message import Message
 from broker.http.gateway import build
 from broker.operations.ports import Ports
@@ -257,6 +258,17 @@ async def test_5_5_15_the_least_important_snapshot_makes_room(world: World) -> N
     await world.make({**SNAPSHOT, "id": "urn:s:new"})
     assert (await world.client.get(PATH)).status == 404
     assert (await world.client.get("/snapshots/urn:s:new")).status == 200
+
+
+@pytest.mark.parametrize("tenant", ["", "aumetz"])
+@pytest.mark.parametrize("snapshot_id", ["urn:ngsi-ld:Snapshot:1", "urn:odd!id!"])
+def test_6_3_22_messages_name_tenant_and_snapshot_as_clients_do(tenant: str, snapshot_id: str) -> None:
+    place = new_snapshot(tenant, {"id": snapshot_id}, None, 0)["place"]
+    named = dict(Message("application/json", b"{}", tenant=place).origin)
+    assert named.pop("NGSILD-Snapshot") == snapshot_id
+    assert named == ({"NGSILD-Tenant": tenant} if tenant else {})
+    assert Message("application/json", b"{}", tenant="aumetz").origin == [("NGSILD-Tenant", "aumetz")]
+    assert Message("application/json", b"{}").origin == []
 
 
 async def test_5_16_snapshots_of_a_tenant_are_its_own(world: World) -> None:

@@ -41,7 +41,7 @@ class HttpSink:
         if message.link is not None:
             headers["Link"] = message.link
         if message.tenant:
-            headers["NGSILD-Tenant"] = message.tenant
+            headers.extend(message.origin)
         for key, value in message.info:
             # A receiver may want another Content-Type or Link than ours; two of them would help nobody.
             headers[key] = value

@@ -186,6 +186,6 @@ def _payload(message: Message) -> bytes:
     if message.link is not None:
         metadata["Link"] = message.link
     if message.tenant:
-        metadata["NGSILD-Tenant"] = message.tenant
+        metadata.update(message.origin)
     metadata.update(message.info)
     return b'{"metadata":' + orjson.dumps(metadata) + b',"body":' + message.body + b"}"

@@ -21,6 +21,8 @@ USUAL = 24 * 3_600_000_000
 """Microseconds that it lasts where no `snapshotLifetime` asks for more or less."""
 
 _PRIORITY = 5
+_PLACE = "snapshot"
+"""Begins internal tenants; the `!` after it is no character of a tenant that a client can name."""
 _GIVEN = ("snapshotQueries", "snapshotTemporalQueries", "snapshotPriority", "endpoint", "receiverInfo")
 _DETAILS = ("snapshotQueriesDetails", "snapshotTemporalQueriesDetails")
 _TIMES = ("createdAt", "modifiedAt", "expiresAt", "lastUsedAt")
@@ -29,19 +31,29 @@ _UPDATED = ("snapshotPriority", "endpoint", "receiverInfo")
 _PRIORITIES = range(1, 11)
 
 
-def new_snapshot(document: Mapping[str, Any], lifetime: int | None, now: Instant) -> dict[str, Any]:
+def new_snapshot(tenant: str, document: Mapping[str, Any], lifetime: int | None, now: Instant) -> dict[str, Any]:
     """A snapshot that is being prepared. `lifetime`: that suggested, in microseconds."""
+    identifier = document.get("id") or f"urn:ngsi-ld:Snapshot:{uuid4()}"
     return {
         "snapshotPriority": _PRIORITY,
         **{name: document[name] for name in _GIVEN if name in document},
-        "id": document.get("id") or f"urn:ngsi-ld:Snapshot:{uuid4()}",
-        "place": f"snapshot!{uuid4()}",
+        "id": identifier,
+        # Never used twice: whoever remembers something of an earlier one of that id does not confuse them.
+        "place": "!".join((_PLACE, tenant, identifier, str(uuid4()))),
         "snapshotStatus": PREPARING,
         "createdAt": now,
         "modifiedAt": now,
         "lastUsedAt": now,
         "expiresAt": now + min(lifetime or USUAL, LONGEST),
     }
+
+
+def named_by(tenant: str) -> tuple[str, str]:
+    """The tenant and the snapshot that clients name to get to an internal tenant; no snapshot (empty) for others."""
+    if not tenant.startswith(_PLACE + "!"):
+        return tenant, ""
+    _, owner, rest = tenant.split("!", 2)
+    return owner, rest.rpartition("!")[0]
 
 
 def changes_of(fragment: Mapping[str, Any], lifetime: int | None, now: Instant) -> tuple[dict[str, Any], list[str]]:

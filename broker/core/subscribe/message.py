@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from broker.core.model.snapshot import named_by
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -16,3 +18,10 @@ class Message:
     link: str | None = None
     info: tuple[tuple[str, str], ...] = ()
     tenant: str = ""
+
+    @property
+    def origin(self) -> list[tuple[str, str]]:
+        """What tells the receiver which tenant and which snapshot the message is about (clauses 6.3.14, 6.3.22)."""
+        tenant, snapshot = named_by(self.tenant)
+        named = (("NGSILD-Tenant", tenant), ("NGSILD-Snapshot", snapshot))
+        return [(name, value) for name, value in named if value]

@@ -35,7 +35,7 @@ async def create(ports: Ports, request: Request) -> Response:
     queries, histories = _queries(document, "snapshotQueries"), _queries(document, "snapshotTemporalQueries")
     if not queries and not histories:
         raise BadRequestData("A snapshot needs snapshotQueries, snapshotTemporalQueries, or both.")
-    snapshot = new_snapshot(document, _lifetime(document), ports.clock.now())
+    snapshot = new_snapshot(request.tenant, document, _lifetime(document), ports.clock.now())
     identifier = await snapshots.create_snapshot(
         ports,
         request.tenant,
@@ -53,7 +53,7 @@ async def clone(ports: Ports, request: Request) -> Response:
     for name in ("snapshotQueries", "snapshotTemporalQueries"):
         if name in document:
             raise BadRequestData(f"A clone has the content of its original: leave {name} out.")
-    snapshot = new_snapshot(document, _lifetime(document), ports.clock.now())
+    snapshot = new_snapshot(request.tenant, document, _lifetime(document), ports.clock.now())
     return created(_PATH, await snapshots.clone_snapshot(ports, request.tenant, request.path[0], snapshot))
 
 
