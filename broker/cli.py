@@ -27,6 +27,7 @@ examples:
                                        the IoT agents alone, for a broker that runs elsewhere
   eclor codec import ~/lorawan-devices
                                        take makers' codecs for LoRaWAN devices; `eclor codec` tells more
+  eclor device trace 24e124713c000001  what became of a device's last messages; `eclor device --help` tells more
 
 Options with a value can also be set in the environment: --mongo-url as ECLOR_MONGO_URL, and so on.
 `eclor COMMAND --help` tells more about one command.
@@ -117,6 +118,13 @@ def _checked(parse: Callable[[str], object]) -> Callable[[str], str]:
     return read
 
 
+def _file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
+    return path
+
+
 def _rate(text: str) -> float:
     try:
         value = float(text)
@@ -162,7 +170,7 @@ def _add_broker_options(parser: argparse.ArgumentParser) -> None:
     text = "instances of an attribute in one answer about histories (1000)"
     _add(parser, "--temporal-page", text, type=_count(_LARGEST_PAGE), metavar="N")
     text = "PEM file of certificate authorities that receivers of notifications may rely on"
-    _add(parser, "--trusted-ca", text, type=Path, metavar="FILE")
+    _add(parser, "--trusted-ca", text, type=_file, metavar="FILE")
     _add(parser, "--log", "how to print: for people or for programs", choices=("text", "json"), metavar="{text,json}")
 
 
@@ -199,10 +207,17 @@ def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
     _add_demo_options(parser)
 
 
-def _add_codec(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    text = "test and import codecs of LoRaWAN devices"
-    parser = commands.add_parser("codec", help=text, add_help=False, prefix_chars="\0")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+_HANDED_OVER = {
+    "codec": ("agents.codecs", "test and import codecs of LoRaWAN devices"),
+    "device": ("agents.console", "see what became of a device's messages, and who is silent"),
+}
+"""Commands whose options the named module reads."""
+
+
+def _add_handed_over(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    for name, (_, text) in _HANDED_OVER.items():
+        parser = commands.add_parser(name, help=text, add_help=False, prefix_chars="\0")
+        parser.add_argument("arguments", nargs=argparse.REMAINDER)
 
 
 def _command(commands: "argparse._SubParsersAction[_Parser]", name: str, text: str, more: str) -> _Parser:
@@ -232,7 +247,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_broker_options(broker)
     _add_agents(commands)
     _add_demo(commands)
-    _add_codec(commands)
+    _add_handed_over(commands)
     options = {
         text for command in commands.choices.values() for action in command._actions for text in action.option_strings
     }
@@ -290,8 +305,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `eclor` with the arguments given (those of the process by default); its exit status."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    if options.command == "codec":
-        _hand_over("agents.codecs", options.arguments)
+    if options.command in _HANDED_OVER:
+        _hand_over(_HANDED_OVER[options.command][0], options.arguments)
     if options.command is None:
         parser.print_help()
         return _USAGE_ERROR

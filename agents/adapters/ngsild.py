@@ -1,6 +1,7 @@
 """The context broker over HTTP: batch upsert (NGSI-LD 5.6.8), and what tells whether one has been carried out.
 
-The state is read by a batch query (5.7.2 by POST, 6.23), the history by its own operations (5.7.3, 5.6.11).
+The state is read by a batch query (5.7.2 by POST, 6.23), the history by its own operations (5.7.3, 5.6.11), and
+a batch update (5.6.9) that changes nothing shows that nothing sent before is under way any more.
 """
 
 import itertools
@@ -19,6 +20,7 @@ from agents.core.model import Instant
 from agents.operations.ports import EntityRef
 
 _UPSERT = "/ngsi-ld/v1/entityOperations/upsert?options=update"
+_UPDATE = "/ngsi-ld/v1/entityOperations/update"
 _QUERY = f"/ngsi-ld/v1/entityOperations/query?limit={(_QUERIED := 200)}"
 _HISTORY = "/ngsi-ld/v1/temporal/entities"
 _HEADERS = {"Accept": "application/json"}
@@ -55,6 +57,17 @@ class NgsiLdBroker:
         if len(entities) == 1:
             return {entities[0]["id"]: f"{status}: {_detail(body)}"}
         return await self._halves(entities, tenant)
+
+    async def decided(self, entities: Sequence[EntityRef]) -> None:
+        """Wait until all that was sent before about these entities, of one tenant, is stored or will never be.
+
+        An update without attributes changes nothing and creates nothing, yet it waits its turn behind other writes.
+
+        Raises:
+            BrokerUnavailable: As for `upsert`.
+        """
+        body = [{"id": ref.id, "type": ref.type, "@context": ref.context} for ref in entities]
+        await self._request("POST", _UPDATE, entities[0].tenant, _WITH_CONTEXT, orjson.dumps(body))
 
     async def newest(self, entities: Sequence[EntityRef]) -> dict[str, dict[str, Instant]]:
         """When the current values of attributes were observed, by entity and attribute name; of one tenant.

@@ -157,6 +157,13 @@ class ContextBroker(Protocol):
         """
         ...
 
+    async def decided(self, entities: Sequence[EntityRef]) -> None:
+        """Wait until all that was sent before about these entities, of one tenant, is stored or will never be.
+
+        A request whose sender has gone may still be waiting in the broker.
+        """
+        ...
+
     async def newest(self, entities: Sequence[EntityRef]) -> dict[str, dict[str, Instant]]:
         """When the current values of attributes were observed, by entity and attribute name; of one tenant."""
         ...

@@ -158,6 +158,7 @@ class Storage:
     async def _unstored(self, writes: dict[int, Write]) -> dict[int, Write]:
         """Those of some doubtful writes that the broker does not have."""
         refs = list({write.key: write.ref for write in writes.values()}.values())
+        await self._broker.decided(refs)
         state = await self._broker.newest(refs)
         groups: dict[tuple[str, Instant], list[int]] = defaultdict(list)
         for n, write in writes.items():

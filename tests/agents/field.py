@@ -28,6 +28,7 @@ class FakeBroker:
         app = web.Application()
         app.router.add_post("/ngsi-ld/v1/entityOperations/upsert", self._upsert)
         app.router.add_post("/ngsi-ld/v1/entityOperations/query", self._query)
+        app.router.add_post("/ngsi-ld/v1/entityOperations/update", self._query)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
@@ -63,6 +64,9 @@ class Mute:
     async def upsert(self, entities: Sequence[dict[str, Any]], tenant: str | None = None) -> dict[str, str]:
         self.batches.append(list(entities))
         return {e["id"]: self.refuse[e["id"]] for e in entities if e["id"] in self.refuse}
+
+    async def decided(self, entities: Sequence[EntityRef]) -> None:
+        return None
 
     async def newest(self, entities: Sequence[EntityRef]) -> dict[str, dict[str, int]]:
         return {}

@@ -46,6 +46,9 @@ class Evolving:
             raise BrokerUnavailable("away", doubtful=True)
         return refused
 
+    async def decided(self, entities: Sequence[EntityRef]) -> None:
+        return None
+
     async def newest(self, entities: Sequence[EntityRef]) -> dict[str, dict[str, int]]:
         self.asked += 1
         return {ref.id: dict(self.state[ref.id]) for ref in entities if ref.id in self.state}

@@ -1,0 +1,1 @@
+"""What an operator types: `eclor device`, a client of the agents' HTTP interface."""
