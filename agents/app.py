@@ -17,7 +17,6 @@ from agents.codecs.registry import models_at, sources
 from agents.codecs.sandbox import CodecSandbox
 from agents.core.errors import StoreUnavailable
 from agents.core.provisioned import MODEL
-from agents.core.topics import SUBSCRIPTIONS
 from agents.http.api import add_routes
 from agents.http.iot_commands import NOTIFY, add_commands
 from agents.http.iot_provisioning import add_provisioning
@@ -31,6 +30,7 @@ from agents.operations.forward import Forwarder
 from agents.operations.ingest import Ingest
 from agents.operations.intake import Intake
 from agents.operations.iot import READABLE, Iot, Outside
+from agents.operations.network_server import NetworkSource, Publishers
 from agents.operations.observation import Observation
 from agents.operations.provisioning import CORE_CONTEXT
 from agents.operations.status import Status
@@ -60,10 +60,11 @@ class Agents:
         share = f"$share/{settings.mqtt_share}/" if settings.mqtt_share else ""
         self._source = MqttSource(
             parse_address(settings.mqtt_url),
-            topics=[share + topic for topic in SUBSCRIPTIONS],
+            topics=[share + topic for topic in settings.mqtt_topics],
             client_id=settings.mqtt_client_id,
             on_change=lambda event, detail: _log.info(event, detail=detail),
         )
+        self._network = _network_server(settings, share)
         forwarder = Forwarder(
             self._broker,
             self.tally,
@@ -80,7 +81,7 @@ class Agents:
         self._iot_store = _iot_store(settings.mongo_url)
         outside = Outside(
             broker=self._commanding_broker,
-            publisher=self._source,
+            publisher=self._source if self._network is None else Publishers(self._source, self._network),
             poster=self._poster,
             encoder=self._sandbox,
             store=self._iot_store,
@@ -98,7 +99,7 @@ class Agents:
         self._ingest = Ingest(self.backlog, self.devices, self._sandbox, storage, self.tally, observer)
         self._ready = False
         self.status = Status(
-            mqtt_connected=lambda: self._source.connected,
+            mqtt_connected=lambda: self._source.connected and (self._network is None or self._network.connected),
             codec_restarts=lambda: self._sandbox.restarts,
             ready=lambda: self._ready,
             waiting=lambda: (self.backlog.count, self.backlog.size),
@@ -115,6 +116,7 @@ class Agents:
         self._ready = True
         await asyncio.gather(
             self._kept_going(self._take_in, "intake_failed"),
+            self._kept_going(self._take_in_of_network, "network_intake_failed"),
             self._kept_going(self._ingest.run, "pipeline_failed"),
             self._kept_going(self.iot.run, "commands_failed"),
             self._kept_going(self.observation.supervision.run, "supervision_failed"),
@@ -126,6 +128,15 @@ class Agents:
         finally:
             # What is not acknowledged comes again over a new connection.
             await self._source.close()
+
+    async def _take_in_of_network(self) -> None:
+        if self._network is None:
+            await asyncio.Event().wait()  # there is none, and nothing to do
+            return
+        try:
+            await self.intake.run(NetworkSource(self._network))
+        finally:
+            await self._network.close()
 
     async def _kept_going(self, work: Callable[[], Awaitable[None]], event: str) -> None:
         while True:
@@ -141,6 +152,8 @@ class Agents:
         """End connections and the codec worker."""
         await self.iot.close()
         await self._source.close()
+        if self._network is not None:
+            await self._network.close()
         await self._sandbox.close()
         await self._broker.close()
         await self._commanding_broker.close()
@@ -181,11 +194,22 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="ECLOR IoT agents", lifespan=lifespan)
     add_supervision(app, agents.devices, agents.backlog, agents.observation)
     add_provisioning(app, agents.iot.provisioning)
-    add_commands(app, agents.iot.provisioning, agents.iot.commands)
+    add_commands(app, agents.iot.provisioning, agents.devices, agents.iot.commands)
     South(agents.devices, agents.intake, agents.iot.commands).add(app)
     add_lorawan_routes(app, agents.intake)
     add_routes(app, agents.devices, agents.tally, agents.status)
     return app
+
+
+def _network_server(settings: Settings, share: str) -> MqttSource | None:
+    if settings.lorawan_mqtt_url is None:
+        return None
+    return MqttSource(
+        parse_address(settings.lorawan_mqtt_url),
+        topics=[share + topic for topic in settings.lorawan_topics],
+        client_id=f"{settings.mqtt_client_id}-lorawan",
+        on_change=lambda event, detail: _log.info(f"network_server_{event}", detail=detail),
+    )
 
 
 def _iot_store(url: str | None) -> "MongoProvisioning | None":

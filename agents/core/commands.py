@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from agents.core.instant import format_instant
-from agents.core.jexl.evaluate import Expression
+from agents.core.jexl.evaluate import Expression, expression
 from agents.core.model import Instant, Json
 
 
@@ -122,6 +122,27 @@ def advance(command: Command, status: CommandStatus, info: Json, now: Instant) -
 def expired(command: Command, now: Instant) -> bool:
     """Whether its time ran out while nobody had reported a result."""
     return not command.ended and now >= command.expires
+
+
+def command_attribute(described: Mapping[str, Any]) -> CommandAttribute:
+    """Read a command of a provisioning or of a device model.
+
+    Raises:
+        InvalidDescription: Its expression is not well formed.
+    """
+    mqtt = described.get("mqtt") or {}
+    return CommandAttribute(
+        name=described["name"],
+        object_id=described.get("object_id") or described["name"],
+        expression=expression(described["expression"]) if described.get("expression") else None,
+        payload_type=described.get("payloadType"),
+        content_type=described.get("contentType"),
+        headers={str(name): str(value) for name, value in (described.get("headers") or {}).items()},
+        qos=int(mqtt.get("qos") or 0),
+        retain=bool(mqtt.get("retain")),
+        f_port=described.get("fPort"),
+        confirmed=bool(described.get("confirmed")),
+    )
 
 
 def argument(attribute: CommandAttribute, command: Command, context: Mapping[str, Any]) -> Json:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from agents.core.commands import command_attribute
 from agents.core.errors import InvalidDescription
 from agents.core.model import AttributeRule, Device, DeviceModel
 
@@ -31,6 +32,10 @@ def device_model(identifier: str, description: Mapping[str, Any], codec: str | N
             static=description.get("static", {}),
             codec=codec,
             variables=description.get("variables", {}),
+            commands={
+                name: command_attribute({"name": name, **each})
+                for name, each in description.get("commands", {}).items()
+            },
             keeps_unmapped=description.get("keepsUnmapped", False),
         )
     except KeyError as missing:
@@ -62,6 +67,7 @@ def device(description: object, model: DeviceModel) -> Device:
         context=_text(description, "context", model.context),
         api_key=_text(description, "apiKey", "") or None,
         parameters=_parameters(description.get("parameters", {}), model),
+        commands=model.commands,
         static=_static(description.get("attributes", {})),
     )
 

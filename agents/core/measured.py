@@ -82,6 +82,9 @@ class _Work:
                 value = self._value(each)
                 if value is None or value == each.skip_value:
                     continue
+                if each.entity is None and each.name in self._device.commands:
+                    # Measured and commanded by one name, each report of the device would command it again.
+                    raise NotEvaluable("a command has this name; give the measure another one")
                 if each.name == _TIME:
                     self._timed(value)
                     continue
@@ -98,7 +101,9 @@ class _Work:
         own = self._made[None]
         known = self._provisioned.known
         for name, value in self._measures.items():
-            if name not in known and name not in own and name != _TIME:
+            if name in self._device.commands:
+                self.skipped.append((name, "a command has this name; give the measure another one"))
+            elif name not in known and name not in own and name != _TIME:
                 own[name] = self._plain(value)
 
     def entities(self, introduce: bool) -> list[dict[str, Any]]:

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from agents.core.commands import CommandAttribute
 
 Instant: TypeAlias = int
 """Microseconds since 1970-01-01T00:00:00Z."""
@@ -103,6 +106,8 @@ class DeviceModel:
     """JavaScript source with `encodeDownlink` where it is not in `codec`."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """What the codec is given as `variables`."""
+    commands: "Mapping[str, CommandAttribute]" = field(default_factory=dict)
+    """What can be commanded, by the name of the entity's attribute."""
     keeps_unmapped: bool = False
     """Measures without a rule become Properties of the same name."""
 
@@ -120,6 +125,8 @@ class Device:
     parameters: Mapping[str, float] = field(default_factory=dict)
     static: Mapping[str, Json] = field(default_factory=dict)
     """Normalized NGSI-LD attributes, sent along with the first reading."""
+    commands: "Mapping[str, CommandAttribute]" = field(default_factory=dict)
+    """What can be commanded, by the name of the entity's attribute."""
     tenant: str | None = None
     """Tenant of the broker its entities go to; `None` is the agents' own."""
     provisioned: Any = None

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from agents.core.commands import CommandAttribute
+from agents.core.commands import CommandAttribute, command_attribute
 from agents.core.errors import InvalidDescription
 from agents.core.jexl.evaluate import Expression, expression
 from agents.core.jexl.values import NotEvaluable
@@ -85,7 +85,7 @@ def device(document: Mapping[str, Any], group: Mapping[str, Any] | None, context
         endpoint=merged.get("endpoint"),
         attributes=attributes,
         known=frozenset({name for each in attributes for name in (each.object_id, each.name)}),
-        commands={each["name"]: _command(each) for each in _members(group, document, "commands")},
+        commands={each["name"]: command_attribute(each) for each in _members(group, document, "commands")},
         statics={name: _static(each) for name, each in statics.items()},
         static_values={name: each.get("value") for name, each in statics.items()},
         explicit=_explicit(merged.get("explicitAttrs", False)),
@@ -104,6 +104,7 @@ def device(document: Mapping[str, Any], group: Mapping[str, Any] | None, context
         entity_type=entity_type,
         context=merged.get("jsonLdContext") or context,
         api_key=document.get("apikey") or group.get("apikey") or None,
+        commands=provisioned.commands,
         tenant=service or None,
         provisioned=provisioned,
     )
@@ -161,22 +162,6 @@ def _name_or_expression(name: str) -> str | Expression:
         return expression(name)
     except InvalidDescription:
         return name
-
-
-def _command(described: Mapping[str, Any]) -> CommandAttribute:
-    mqtt = described.get("mqtt") or {}
-    return CommandAttribute(
-        name=described["name"],
-        object_id=described.get("object_id") or described["name"],
-        expression=expression(described["expression"]) if described.get("expression") else None,
-        payload_type=described.get("payloadType"),
-        content_type=described.get("contentType"),
-        headers={str(name): str(value) for name, value in (described.get("headers") or {}).items()},
-        qos=int(mqtt.get("qos") or 0),
-        retain=bool(mqtt.get("retain")),
-        f_port=described.get("fPort"),
-        confirmed=bool(described.get("confirmed")),
-    )
 
 
 def _static(described: Mapping[str, Any]) -> dict[str, Any]:

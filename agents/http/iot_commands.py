@@ -12,12 +12,13 @@ from agents.core.model import Device
 from agents.core.notified import Commanded, notified, updated
 from agents.http.iot_provisioning import answer, body
 from agents.operations.commands import Commands, commands_of
+from agents.operations.devices import Devices
 from agents.operations.provisioning import Provisioning
 
 NOTIFY = "/iot/notify"
 
 
-def add_commands(app: FastAPI, provisioning: Provisioning, commands: Commands) -> None:
+def add_commands(app: FastAPI, provisioning: Provisioning, devices: Devices, commands: Commands) -> None:
     """Add the routes to an application."""
 
     @app.post(NOTIFY, status_code=204)
@@ -65,4 +66,5 @@ def add_commands(app: FastAPI, provisioning: Provisioning, commands: Commands) -
         return taken
 
     def _device(tenant: str | None, entity_id: str) -> Device | None:
-        return provisioning.by_entity(tenant.lower() if tenant else None, entity_id)
+        found = provisioning.by_entity(tenant.lower() if tenant else None, entity_id)
+        return found or devices.by_entity(entity_id)

@@ -7,7 +7,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from agents.core.commands import Command, CommandStatus, advance, expired, report, restored, stored
+from agents.core.commands import Command, CommandAttribute, CommandStatus, advance, expired, report, restored, stored
 from agents.core.errors import StoreUnavailable
 from agents.core.model import Device, Instant
 from agents.operations.backoff import Backoff
@@ -287,9 +287,9 @@ class Commands:
                 self._tally.count("command_reports_refused", len(refused))
 
 
-def commands_of(device: Device) -> Mapping[str, Any]:
+def commands_of(device: Device) -> Mapping[str, CommandAttribute]:
     """The commands a device takes, by their names."""
-    return device.provisioned.commands if device.provisioned is not None else {}
+    return device.commands
 
 
 async def _either(event: Awaitable[Any], seconds: float | None) -> None:

@@ -42,10 +42,18 @@ class Encoder(Protocol):
 class DeviceCourier:
     """Knows how each device wants to be told."""
 
-    def __init__(self, publisher: Publisher, poster: Poster, encoder: Encoder, now: Callable[[], Instant]) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        poster: Poster,
+        encoder: Encoder,
+        now: Callable[[], Instant],
+        codec: Callable[[str], str] = str,
+    ) -> None:
         self._publisher = publisher
         self._poster = poster
         self._encoder = encoder
+        self._codec = codec
         self._now = now
         self._routes: dict[str, Mapping[str, Any]] = {}
 
@@ -64,10 +72,11 @@ class DeviceCourier:
         if attribute is None:
             return CommandStatus.ERROR, "the device has no such command any more"
         try:
-            told = argument(attribute, command, device.provisioned.static_values)
-            if device.provisioned.lorawan or device.api_key is None:
+            provisioned = device.provisioned
+            told = argument(attribute, command, _statics(device))
+            if device.api_key is None or (provisioned is not None and provisioned.lorawan):
                 return await self._transmit(command, device, attribute, told)
-            if device.provisioned.endpoint and device.provisioned.transport != "MQTT":
+            if provisioned is not None and provisioned.endpoint and provisioned.transport != "MQTT":
                 return await self._post(command, device, attribute, told)
             return await self._publish(device, attribute, told)
         except (NotEvaluable, ValueError, TypeError) as problem:
@@ -76,7 +85,7 @@ class DeviceCourier:
             return CommandStatus.ERROR, problem.detail
 
     async def _publish(self, device: Device, attribute: CommandAttribute, told: Any) -> Outcome | None:
-        topic = f"/{device.api_key}/{device.provisioned.device_id}/cmd"
+        topic = f"/{device.api_key}/{_name(device)}/cmd"
         payload = _message(device, attribute, told)
         # The MQTT broker has to have it for it to count as delivered; the device still chooses its own QoS.
         taken = await self._publisher.publish(topic, payload, qos=max(attribute.qos, 1), retain=attribute.retain)
@@ -110,13 +119,13 @@ class DeviceCourier:
             payload = content(attribute, told)
         else:
             data = told if isinstance(told, Mapping) else {command.name: told}
-            encoded = await self._encoder.encode(device.model, data, port)
+            encoded = await self._encoder.encode(self._codec(device.model), data, port)
             if isinstance(encoded, UndecodablePayload):
                 return CommandStatus.ERROR, encoded.detail
             payload, port = encoded.payload, port or encoded.f_port
         downlink = Downlink(
             command=command.id,
-            device_id=str(device.provisioned.lorawan.get("dev_eui") or device.provisioned.device_id).lower(),
+            device_id=_eui(device),
             payload=payload,
             f_port=port or 1,
             confirmed=attribute.confirmed,
@@ -149,11 +158,11 @@ def pending(device: Device, collected: list[Command]) -> bytes:
         if attribute is None:
             continue
         try:
-            value = argument(attribute, command, device.provisioned.static_values)
+            value = argument(attribute, command, _statics(device))
         except NotEvaluable:
             continue
         told[command.name] = value
-        written.append(ultralight.command(device.provisioned.device_id, command.name, value))
+        written.append(ultralight.command(_name(device), command.name, value))
     return "#".join(written).encode() if _speaks_ultralight(device) else orjson.dumps(told)
 
 
@@ -161,7 +170,7 @@ def _message(device: Device, attribute: CommandAttribute, told: Any) -> bytes:
     if attribute.payload_type is not None:
         return content(attribute, told)
     if _speaks_ultralight(device):
-        return ultralight.command(device.provisioned.device_id, attribute.name, told).encode()
+        return ultralight.command(_name(device), attribute.name, told).encode()
     return orjson.dumps({attribute.name: told})
 
 
@@ -178,4 +187,20 @@ def _result(command: Command, device: Device, body: bytes) -> Any:
 
 
 def _speaks_ultralight(device: Device) -> bool:
-    return "UL" in device.provisioned.protocol.upper() or "ULTRALIGHT" in device.provisioned.protocol.upper()
+    spoken = device.provisioned.protocol.upper() if device.provisioned is not None else ""
+    return "UL" in spoken
+
+
+def _statics(device: Device) -> Mapping[str, Any]:
+    """What expressions know besides the value."""
+    return device.provisioned.static_values if device.provisioned is not None else {}
+
+
+def _name(device: Device) -> str:
+    """How the device calls itself."""
+    return str(device.provisioned.device_id) if device.provisioned is not None else device.id
+
+
+def _eui(device: Device) -> str:
+    told = device.provisioned.lorawan.get("dev_eui") if device.provisioned is not None else None
+    return str(told or _name(device)).lower()

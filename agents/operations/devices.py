@@ -29,6 +29,9 @@ class Devices:
         self.models = models
         self._store = store
         self._devices: dict[str, Device] = {}
+        self._by_entity: dict[str, Device] = {}
+        self.on_registered: Callable[[Sequence[Device]], None] = lambda devices: None
+        """Told of new registrations of devices that take commands."""
         self._introduced: set[str] = set()
         self._unknown: OrderedDict[str, int] = OrderedDict()
         self._skipped: OrderedDict[str, dict[str, str]] = OrderedDict()
@@ -46,6 +49,7 @@ class Devices:
                 try:
                     found = self._read(stored)
                     self._devices[found.id] = found
+                    self._by_entity[found.entity_id] = found
                 except InvalidDescription as problem:
                     problems.append(problem.detail)
         return problems
@@ -56,6 +60,14 @@ class Devices:
     def get(self, device_id: str) -> Device | None:
         """A device by its identifier."""
         return self._devices.get(device_id) or (self.provisioning and self.provisioning.by_id(device_id)) or None
+
+    def by_entity(self, entity_id: str) -> Device | None:
+        """The registered device that speaks of an entity of the agents' own tenant."""
+        return self._by_entity.get(entity_id)
+
+    def commanded(self) -> list[Device]:
+        """Registered devices that take commands."""
+        return [each for each in self._devices.values() if each.commands]
 
     def find(self, uplink: Uplink) -> Device | None:
         """The device that sent an uplink; one that a client provisioned under `/iot` goes before."""
@@ -116,8 +128,10 @@ class Devices:
                 await self._store.save(devices)
             for each in devices:
                 self._devices[each.id] = each
+                self._by_entity[each.entity_id] = each
                 self._introduced.discard(each.id)
                 self._unknown.pop(each.id, None)
+        self.on_registered([each for each in devices if each.commands])
         if self.welcome is not None:
             await self.welcome([each.id for each in devices])
         return len(new), len(devices) - len(new)
@@ -129,7 +143,9 @@ class Devices:
                 return False
             if self._store is not None:
                 await self._store.remove(device_id)
-            del self._devices[device_id]
+            gone = self._devices.pop(device_id)
+            if self._by_entity.get(gone.entity_id) is gone:
+                del self._by_entity[gone.entity_id]
             self._introduced.discard(device_id)
         return True
 

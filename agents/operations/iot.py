@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agents.codecs.registry import lorawan_models
+from agents.codecs.registry import encoder_key, lorawan_models
 from agents.core.model import Device, DeviceModel, Instant
 from agents.core.provisioned import MODEL
 from agents.operations.commanding import Commanding
@@ -74,8 +74,13 @@ class Iot:
         devices.provisioning = self.provisioning
         self.listening = Listening(outside.broker, tally, outside.notify_url)
         self._courier = DeviceCourier(
-            outside.publisher, outside.poster, outside.encoder, lambda: time.time_ns() // 1000
+            outside.publisher,
+            outside.poster,
+            outside.encoder,
+            lambda: time.time_ns() // 1000,
+            lambda model: encoder_key(devices.models[model]),
         )
+        devices.on_registered = self.listening.watch
         self.commands = Commands(self._courier, storage, tally, devices.get, outside.store)
         self._questions = Questions(outside.broker, outside.publisher, tally)
 
@@ -91,7 +96,7 @@ class Iot:
         """
         problems = await self.provisioning.load()
         await self.commands.load()
-        self.listening.watch(self.provisioning.all())
+        self.listening.watch([*self._devices.commanded(), *self.provisioning.all()])
         return problems
 
     async def run(self) -> None:

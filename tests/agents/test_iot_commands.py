@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from agents.adapters.mongo.provisioning import MongoProvisioning
 from agents.codecs.outcome import Encoded
+from agents.codecs.registry import bundled_models, sources
+from agents.codecs.sandbox import CodecSandbox
 from agents.core.commands import Command, CommandStatus, advance
 from agents.core.errors import BrokerUnavailable, UndecodablePayload
 from agents.core.model import Device
@@ -20,6 +22,7 @@ from agents.http.iot_commands import NOTIFY, add_commands
 from agents.http.iot_provisioning import add_provisioning
 from agents.operations.commands import QUEUE_LIMIT, Commands
 from agents.operations.courier import DeviceCourier, pending
+from agents.operations.devices import Devices
 from agents.operations.listening import Listening
 from agents.operations.provisioning import CORE_CONTEXT, Provisioning
 from agents.operations.storage import Write
@@ -335,7 +338,7 @@ async def test_one_subscription_for_each_command_of_each_type_however_many_devic
 async def http(setting: Setting) -> Calls:
     app = FastAPI()
     add_provisioning(app, setting.provisioning)
-    add_commands(app, setting.provisioning, setting.commands)
+    add_commands(app, setting.provisioning, Devices({}), setting.commands)
     await setting.device()
     return Calls(app, {})
 
@@ -373,3 +376,32 @@ async def test_whatever_else_is_told_does_no_harm(setting: Setting, http: Calls,
     status, _ = await http.post(f"{NOTIFY}?command=switch&tenant=openiot", content)
     assert status in (204, 400)
     assert setting.commands.open("openiot/d1") == []
+
+
+async def test_a_radiator_valve_registered_by_its_model_takes_its_command_through_its_codec() -> None:
+    models = bundled_models()
+    devices = Devices(models)
+    watched: list[Device] = []
+    devices.on_registered = watched.extend
+    await devices.register([{"id": "0011223344556677", "model": "mclimate/vicki"}])
+    valve = devices.by_entity(watched[0].entity_id)
+    assert valve is not None
+    assert set(valve.commands) == {"targetTemperature"}
+    sandbox = CodecSandbox(sources(models))
+    world, reports = World(), Reports()
+    courier = DeviceCourier(world, world, sandbox, lambda: 0)
+    courier.routed(valve, {"network": "chirpstack", "application": "app"})
+    storage: Any = reports
+    commands = Commands(courier, storage, Tally(), devices.get)
+    work = asyncio.create_task(commands.run())
+    await commands.accept(valve, "targetTemperature", 21, "n1")
+    await eventually(lambda: bool(world.published))
+    topic, payload = world.published[0]
+    assert topic == "application/app/device/0011223344556677/command/down"
+    assert {"data": "DhU=", "fPort": 1}.items() <= orjson.loads(payload).items()
+    await commands.accept(valve, "targetTemperature", "warm", "n2")
+    await eventually(lambda: reports.of("targetTemperature")[-1][0] == "ERROR")
+    assert "from 5 to 30" in reports.of("targetTemperature")[-1][1]
+    work.cancel()
+    await commands.close()
+    await sandbox.close()

@@ -137,6 +137,13 @@ def test_explicit_attributes_choose_what_goes_out(explicit: Any, left: set[str])
     assert set(values(told(found, {"t": 1, "a": 2, "x": 5}, introduce=True).entities[0])) == left
 
 
+def test_a_measure_named_as_a_command_is_left_out_so_that_no_report_commands_the_device_again() -> None:
+    found = told(made(commands=[{"name": "switch"}, {"name": "dim"}], attributes=[{"object_id": "d", "name": "dim"}]),
+                 {"switch": "on", "d": 3, "t": 1})  # fmt: skip
+    assert values(found.entities[0]) == {"t": 1}
+    assert {name for name, _ in found.skipped} == {"switch", "dim"}
+
+
 def test_an_empty_list_of_explicit_attributes_lets_nothing_out() -> None:
     with pytest.raises(UnusableReading):
         told(made(explicitAttrs="[]"), {"t": 1})
