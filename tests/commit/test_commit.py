@@ -258,3 +258,46 @@ async def test_fifty_first_writes_to_a_new_tenant_make_it_once(brokers: Brokers)
     assert await tenants.all() == ["", "Villerupt"]
     assert await broker.databases("Villerupt")["entities"].count_documents({}) == 50
     assert not await tenants.exists("villerupt")
+
+
+def without(entity_id: str) -> EntityWrite:
+    """A write that removes the attribute, and does nothing where there is none."""
+
+    def mutation(current: Entity | None) -> Change:
+        if current is None:
+            raise ResourceNotFound(entity_id)
+        if NAME not in current.attributes:
+            return Change(Trigger.ENTITY_UPDATED, current, 3, {}, {}, current)
+        after = current.with_(attributes={}, modified_at=3)
+        touched = {NAME: Trigger.ATTRIBUTE_DELETED}
+        return Change(Trigger.ENTITY_UPDATED, after, 3, touched, {NAME: current.attributes[NAME]}, current)
+
+    return EntityWrite(entity_id, mutation)
+
+
+async def test_what_a_process_remembers_does_not_make_a_write_needless_that_others_made_needed(
+    brokers: Brokers,
+) -> None:
+    first, second = await brokers.start(), await brokers.start(("urn:e:1",))
+    await first.entities.write("", creating(entity("urn:e:1")))
+    await second.entities.write("", without("urn:e:1"))
+    await first.entities.write("", without("urn:e:1"))
+    again = entity("urn:e:1").attributes
+    await first.entities.write(
+        "",
+        EntityWrite(
+            "urn:e:1",
+            lambda current: Change(
+                Trigger.ENTITY_UPDATED,
+                current.with_(attributes=again, modified_at=4),
+                4,
+                {NAME: Trigger.ATTRIBUTE_CREATED},
+                {},
+                current,
+            ),
+        ),
+    )
+    change = await second.entities.write("", without("urn:e:1"))
+    assert change.attributes == {NAME: Trigger.ATTRIBUTE_DELETED}
+    assert (await second.entities.get("", "urn:e:1")).attributes == {}
+    assert len(second.listener.entries) == 2

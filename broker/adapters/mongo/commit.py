@@ -172,7 +172,8 @@ class Committer:
                 round_.written.append(before)
                 continue
             plan = plan_entity(pendings, base, self._versions())
-            if plan.refused and self._is_doubtful(entity_id, round_):
+            # What is refused or found needless writes nothing, so no version tells whether it was computed rightly.
+            if (plan.refused or not plan.kind) and self._is_doubtful(entity_id, round_):
                 doubtful.append(entity_id)
             else:
                 plans.append(plan)
@@ -184,7 +185,7 @@ class Committer:
         return [plan for plan in plans if plan.changes] + round_.written
 
     def _is_doubtful(self, entity_id: str, round_: Round) -> bool:
-        """Whether a refusal rests on a promise of absence, or on memory that another process may have made stale."""
+        """Whether what is known of the entity is a promise of absence, or memory that others may have made stale."""
         if entity_id in round_.reload or entity_id in round_.sent:
             return False
         remembered = self._cache.get(entity_id) is not None
@@ -296,7 +297,7 @@ class Committer:
         for plan in round_.written:
             if plan.final is None:
                 self._cache.forget(plan.entity_id)
-            else:
+            elif plan.kind:
                 self._cache.put(Stored(plan.final, plan.version, plan.escaped))
             del round_.open[plan.entity_id]
             round_.sent.pop(plan.entity_id, None)
