@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.core.topics import NETWORK_SUBSCRIPTIONS, SUBSCRIPTIONS
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -22,6 +24,9 @@ class Settings:
     south_port: int
     iot_context: str | None
     mqtt_share: str | None
+    mqtt_topics: tuple[str, ...]
+    lorawan_mqtt_url: str | None
+    lorawan_topics: tuple[str, ...]
     data_dir: Path
     codecs_dir: Path
     spool_mb: int
@@ -42,6 +47,9 @@ _OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
     ("--south-port", "ECLOR_SOUTH_PORT", "7896", "port for devices that speak HTTP; 0 for none"),
     ("--iot-context", "ECLOR_IOT_CONTEXT", None, "URL of the JSON-LD context of what is provisioned under /iot"),
     ("--mqtt-share", "ECLOR_MQTT_SHARE", None, "group in which several agents share the messages of MQTT"),
+    ("--mqtt-topics", "ECLOR_MQTT_TOPICS", ",".join(SUBSCRIPTIONS), "topic filters to subscribe to, with commas"),
+    ("--lorawan-mqtt-url", "ECLOR_LORAWAN_MQTT_URL", None, "MQTT server of a LoRaWAN network server that has its own"),
+    ("--lorawan-topics", "ECLOR_LORAWAN_TOPICS", ",".join(NETWORK_SUBSCRIPTIONS), "topic filters there, with commas"),
     ("--data-dir", "ECLOR_DATA_DIR", ".eclor", "where messages are kept until the broker has them"),
     ("--codecs-dir", "ECLOR_CODECS_DIR", None, "what `eclor codec import` took; default: codecs in the data directory"),
     ("--spool-mb", "ECLOR_SPOOL_MB", "4096", "how much of them, in megabytes"),
@@ -75,7 +83,14 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         south_port=given.south_port,
         iot_context=given.iot_context or None,
         mqtt_share=given.mqtt_share or None,
+        mqtt_topics=_list(given.mqtt_topics),
+        lorawan_mqtt_url=given.lorawan_mqtt_url or None,
+        lorawan_topics=_list(given.lorawan_topics),
         data_dir=Path(given.data_dir),
         codecs_dir=Path(given.codecs_dir or Path(given.data_dir) / "codecs"),
         spool_mb=given.spool_mb,
     )
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -8,11 +8,11 @@ CHIRPSTACK_EVENTS = frozenset({"up", "status", "join", "ack", "txack", "log", "l
 _SENT_BY_DEVICES = ("attrs", "attrs/+", "cmdexe", "configuration/commands")
 _PREFIXES = ("/", "", "/json/", "json/", "/ul/", "ul/")
 
+NETWORK_SUBSCRIPTIONS = ("application/+/device/+/event/+", "v3/+/devices/+/+", "v3/+/devices/+/+/+")
+"""Topic filters of the network servers: ChirpStack, The Things Stack."""
 SUBSCRIPTIONS = (
     *(f"{prefix}+/+/{end}" for prefix in _PREFIXES for end in _SENT_BY_DEVICES),
-    "application/+/device/+/event/+",
-    "v3/+/devices/+/+",
-    "v3/+/devices/+/+/+",
+    *NETWORK_SUBSCRIPTIONS,
 )
 """Topic filters that together match what devices and network servers (ChirpStack, The Things Stack) publish."""
 

@@ -29,6 +29,11 @@ def is_lorawan(topic: str) -> bool:
     )
 
 
+def is_downlink(topic: str) -> bool:
+    """Whether a topic is one on which a network server takes downlinks."""
+    return topic.startswith(("application/", "v3/")) and topic.endswith(("/command/down", "/down/push"))
+
+
 def event(topic: str, payload: bytes) -> NetworkEvent:
     """Read a message of a network server.
 

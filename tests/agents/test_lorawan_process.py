@@ -86,6 +86,26 @@ async def test_the_same_uplink_over_two_ways_counts_once(
     assert values == [27.2, 25.5]
 
 
+async def test_a_network_server_with_an_mqtt_server_of_its_own(
+    agent: AgentProcess, broker: FakeBroker, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = Mosquitto(tmp_path / "other")
+    other.start()
+    try:
+        agent._command += ["--lorawan-mqtt-url", other.url, "--mqtt-topics", "/+/+/attrs"]
+        agent.start()
+        await agent.healthy()
+        await agent.register({"id": SENSOR, "model": "generic/cayenne-lpp"})
+        topic = "v3/app@tenant/devices/pool/up"
+        await publish(mosquitto, topic, json.dumps(tts(bytes.fromhex("03670001"))).encode())
+        await publish(other, topic, json.dumps(tts(bytes.fromhex("03670110"), counter=2)).encode())
+        await eventually(lambda: any("temperature_3" in each for each in broker.entities))
+    finally:
+        other.stop()
+    assert [each["temperature_3"]["value"] for each in broker.entities if "temperature_3" in each] == [27.2]
+
+
 async def test_actility_and_chirpstack_push_to_addresses_of_their_own(agent: AgentProcess, broker: FakeBroker) -> None:
     agent.start()
     await agent.healthy()
