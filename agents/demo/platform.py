@@ -45,7 +45,6 @@ class Platform:
 
     async def subscribe(self, endpoint: str) -> None:
         """Ask to be told of every change of the devices' entities; an earlier subscription of ours is replaced."""
-        await self.unsubscribe()
         types = sorted({kind.type_iri for kind in KINDS})
         body = {
             "id": SUBSCRIPTION_ID,
@@ -54,7 +53,12 @@ class Platform:
             "entities": [{"type": type_iri} for type_iri in types],
             "notification": {"format": "simplified", "endpoint": {"uri": endpoint, "accept": "application/json"}},
         }
-        await self._call("POST", f"{self._broker}/subscriptions", body)
+        status, text = await self._ask("POST", f"{self._broker}/subscriptions", body)
+        if status == HTTPStatus.CONFLICT:
+            await self.unsubscribe()
+            status, text = await self._ask("POST", f"{self._broker}/subscriptions", body)
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise RefusedError(f"POST subscription: {status} {text[:300]}")
 
     async def subscribed(self) -> bool:
         """Whether the broker still has our subscription."""
