@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import orjson
 
+from broker.adapters.contexts.freshness import seconds_fresh
 from broker.core.model.errors import BadRequestData, LdContextNotAvailable
 
 MAX_BYTES = 1_000_000
@@ -68,7 +69,7 @@ class Fetcher:
                 if response.status != 200:
                     raise LdContextNotAvailable(f"the @context {url} was answered with status {response.status}")
                 body = await _read(response, url)
-                max_age = _max_age(response.headers.get("Cache-Control", ""))
+                max_age = seconds_fresh(response.headers)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             reason = str(error) or type(error).__name__
             raise LdContextNotAvailable(f"the @context {url} could not be fetched: {reason[:200]}") from error
@@ -95,13 +96,3 @@ def _parse(body: bytes, url: str) -> dict[str, Any]:
     if type(document) is not dict or "@context" not in document:
         raise BadRequestData(f"the document at {url} has no member '@context'")
     return document
-
-
-def _max_age(cache_control: str) -> int | None:
-    for directive in cache_control.lower().split(","):
-        name, _, value = directive.strip().partition("=")
-        if name in ("no-store", "no-cache"):
-            return 0
-        if name == "max-age" and value.isascii() and value.isdigit():
-            return int(value[:9])
-    return None
