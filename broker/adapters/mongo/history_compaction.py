@@ -8,8 +8,6 @@ import asyncio
 from collections import defaultdict
 from typing import Any
 
-from bson import ObjectId
-
 from broker.adapters.mongo.client import Database
 from broker.adapters.mongo.history_changes import store_chunk
 from broker.adapters.mongo.history_documents import LARGEST_CHUNK, chunk_document, chunk_of, samples_of, whole_range
@@ -150,11 +148,11 @@ async def _pack_series(
     if growing is not None and ordered:
         document, held = growing
         room = LARGEST_CHUNK - len(held)
-        grown = chunk_document(entity_id, iri, types, held + ordered[:room])
+        # In a thread, as it may take some 20 ms, in which requests are to be answered.
+        grown = await asyncio.to_thread(chunk_document, entity_id, iri, types, held + ordered[:room])
         await database["chunks"].replace_one({"_id": document["_id"]}, grown)
         ordered = ordered[room:]
     pieces = [ordered[start : start + LARGEST_CHUNK] for start in range(0, len(ordered), LARGEST_CHUNK)]
-    if pieces:
-        await database["chunks"].insert_many(
-            [{"_id": ObjectId(), **chunk_document(entity_id, iri, types, piece)} for piece in pieces]
-        )
+    for piece in pieces:
+        document = await asyncio.to_thread(chunk_document, entity_id, iri, types, piece)
+        await database["chunks"].insert_one(document)
