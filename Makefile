@@ -9,10 +9,10 @@ CHECKED := broker agents models schemas tests benchmarks
 FAST := tests/core tests/models tests/operations tests/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench image lock
+.PHONY: help install run test check bench bench-agents soak image lock
 
 help: ## What can be made here
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 install: $(STAMP) ## Everything into .venv, `eclor` among it
 
@@ -31,6 +31,12 @@ check: install ## Formatting, lint, types, layers, and the tests that need no se
 
 bench: install ## The benchmarks
 	$(BIN)/python -m benchmarks.run
+
+bench-agents: install ## What messages of devices cost, from MQTT to the notification
+	$(BIN)/python -m benchmarks.agents
+
+soak: install ## 100,000 messages of devices while everything is killed: each is recorded once
+	$(BIN)/python -m tests.agents.soak
 
 image: ## Build the container image, start it, and see it serve
 	tests/image/build-and-try

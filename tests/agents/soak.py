@@ -93,27 +93,29 @@ class Soak:
         async with aiohttp.ClientSession() as http:
             for device in range(_DEVICES):
                 found.update(await self._recorded(http, f"urn:ngsi-ld:Device:d{device}"))
+        async with aiohttp.ClientSession() as http, http.get(f"{self._platform.agents}/rejected?limit=1000") as got:
+            rejected = await got.json()
+        assert not rejected, f"{len(rejected)} rejected, such as {rejected[-1]}; {self.kills}"
         lost, doubled = sorted(expected - set(found)), sorted(n for n, count in found.items() if count > 1)
         assert not lost, f"{len(lost)} lost, such as {lost[:10]}; {self.kills}"
         assert not doubled, f"{len(doubled)} doubled, such as {doubled[:10]}; {self.kills}"
         assert set(found) == expected
 
     async def _recorded(self, http: aiohttp.ClientSession, entity_id: str) -> list[int]:
-        values: list[int] = []
+        values: dict[str, int] = {}
         window = {"timerel": "after", "timeAt": "2000-01-01T00:00:00Z", "timeproperty": "observedAt"}
         while True:
             async with http.get(f"{self._platform.api}/temporal/entities/{entity_id}", params=window) as got:
                 assert got.status in (200, 206, 404), await got.text()
                 if got.status == 404:
-                    return values
+                    return list(values.values())
                 entity: dict[str, Any] = await got.json()
-                status = got.status
             instances = next((each for name, each in entity.items() if name.endswith(_ATTRIBUTE) and name != "id"), [])
             page = instances if isinstance(instances, list) else [instances]
-            values += [each["value"] for each in page]
-            if status == 200:
-                return values
-            # A page ends between two instants, and the next one begins after its last.
+            # Pages may meet in an instant: an instance is known by its identifier.
+            values.update((each["instanceId"], each["value"]) for each in page)
+            if got.status == 200:
+                return list(values.values())
             window["timeAt"] = max(each["observedAt"] for each in page)
 
 
