@@ -21,11 +21,19 @@ _ABOUT = (
     "parameter `subscription` that one alone, failing or not, with the oldest changes that wait. Not part of NGSI-LD."
 )
 
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The name of the tenant can't be one."},
+    404: {"description": "There is no such subscription or tenant."},
+    503: {"description": "The database can't be reached."},
+}
+
 
 def add_deliveries(app: FastAPI, deliveries: Deliveries) -> None:
     """Give the application the route."""
 
-    @app.get("/deliveries", summary="What notifications failed", description=_ABOUT, tags=["State"])
+    @app.get(
+        "/deliveries", summary="What notifications failed", description=_ABOUT, tags=["State"], responses=_PROBLEMS
+    )
     async def read_deliveries(
         request: Request,
         subscription: Annotated[str | None, Query(description="The id of a subscription")] = None,
