@@ -168,6 +168,37 @@ async def test_the_worker_can_open_nothing_and_knows_nothing(sandbox: CodecSandb
     assert limits["Max open files"] == "3"
     assert limits["Max file size"] == "0"
     assert int(limits["Max address space"]) <= 1 << 30
+    status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+    assert status["Seccomp"].strip() == "2"
+    assert status["NoNewPrivs"].strip() == "1"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the filter is Linux's")
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "os.fork()",
+        "os.execv('/bin/true', ['true'])",
+        "socket.socket()",
+        "open('/etc/hostname')",
+        "os.kill(1, 0)",
+        "os.pipe()",
+    ],
+)
+def test_code_that_broke_out_of_the_engine_could_not_do_it(attempt: str) -> None:
+    program = f"""
+import os, socket, sys
+from agents.codecs.confine import confine
+confine()
+try:
+    {attempt}
+except OSError as refused:
+    os.write(1, str(refused.errno).encode())
+os._exit(0)
+"""
+    root = Path(__file__).parents[2]
+    run = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, check=False, timeout=20)
+    assert run.stdout == b"1", run.stderr  # EPERM
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the death signal is Linux's")
