@@ -61,11 +61,13 @@ async def compact(database: Database, entity_id: str) -> int:
     async with locked(database, entity_id, _PATIENCE):
         while True:
             documents = await database["history"].find(whole_range(entity_id), limit=_AT_ONCE).to_list()
-            if not documents:
-                return moved
-            await _pack(database, entity_id, documents)
-            await database["history"].delete_many({"_id": {"$in": [each["_id"] for each in documents]}})
+            if documents:
+                await _pack(database, entity_id, documents)
+                await database["history"].delete_many({"_id": {"$in": [each["_id"] for each in documents]}})
             moved += len(documents)
+            # What comes in meanwhile has to wait until it is worth while.
+            if len(documents) < _AT_ONCE:
+                return moved
 
 
 async def retain(database: Database, tenant: str, policy: Policy[Period | None], now: Instant) -> int:
