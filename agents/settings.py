@@ -79,7 +79,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         port=given.port,
         tenant=given.tenant or None,
         mqtt_client_id=given.mqtt_client_id,
-        provider_url=given.provider_url or f"http://{given.host}:{given.port}",
+        provider_url=given.provider_url or _reached_at(given.host, given.port),
         south_port=given.south_port,
         iot_context=given.iot_context or None,
         mqtt_share=given.mqtt_share or None,
@@ -94,3 +94,9 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _reached_at(host: str, port: int) -> str:
+    """The address for a broker on the same machine; `0.0.0.0` and `::` are addresses to listen on, not to call."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -73,6 +73,11 @@ def _add_observation(app: FastAPI, devices: Devices, tally: Tally, status: Statu
         """Counters in the OpenMetrics text format."""
         return Response(exposition(tally, len(devices), status), media_type=MEDIA_TYPE)
 
+    @app.get("/skipped")
+    async def skipped() -> Response:
+        """Attributes that the last measures of provisioned devices did not give, with the reasons."""
+        return json_answer(devices.skipped())
+
     @app.get("/unknown-devices")
     async def unknown() -> Response:
         """The last senders that nobody registered, with their number of messages."""
