@@ -197,3 +197,18 @@ async def test_5_7_1_expired_and_foreign_registrations_ask_nobody(broker, source
     await broker.register(source.endpoint, 3, operations=["createEntity"])
     assert (await broker.get("/entities?type=Sensor")).json == []
     assert not source.asked
+
+
+async def test_5_7_11_types_and_attributes_that_sources_may_have_are_listed(broker, other):
+    await broker.post("/entities", sensor(level=1))
+    information = [{"entities": [{"type": "Sensor"}, {"type": "Lamp"}], "propertyNames": ["power"]}]
+    await broker.register(other.endpoint, information=information)
+    core = "https://uri.etsi.org/ngsi-ld/default-context/"
+    assert (await broker.get("/types")).json["typeList"] == ["Lamp", "Sensor"]
+    assert (await broker.get("/types?local=true")).json["typeList"] == ["Sensor"]
+    assert (await broker.get("/attributes")).json["attributeList"] == ["level", "power"]
+    lamp = (await broker.get("/types/Lamp")).json
+    assert lamp["attributeDetails"] == [
+        {"id": core + "power", "type": "Attribute", "attributeName": "power", "attributeTypes": []}
+    ]
+    assert (await broker.get("/types/Lamp?local=true")).status == 404

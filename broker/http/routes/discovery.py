@@ -22,10 +22,10 @@ async def list_types(ports: Ports, request: Request) -> Response:
     media_type, context = answer_type(request), await context_of(ports, request)
     body: Any
     if params.flag(request.parameters, "details"):
-        found = await discovery.entity_type_details(ports, request.tenant)
+        found = await discovery.entity_type_details(ports, request.tenant, local=_is_local(request))
         body = [_type_details(info, context) for info in found]
     else:
-        types = await discovery.entity_types(ports, request.tenant)
+        types = await discovery.entity_types(ports, request.tenant, local=_is_local(request))
         body = {"id": _TYPE_LIST, "type": "EntityTypeList", "typeList": [context.compact_iri(iri) for iri in types]}
     return with_context(request, context, body, media_type)
 
@@ -33,7 +33,9 @@ async def list_types(ports: Ports, request: Request) -> Response:
 async def read_type(ports: Ports, request: Request) -> Response:
     """5.7.7."""
     media_type, context = answer_type(request), await context_of(ports, request)
-    info = await discovery.entity_type_info(ports, request.tenant, context.expand_type(request.path[0]))
+    info = await discovery.entity_type_info(
+        ports, request.tenant, context.expand_type(request.path[0]), local=_is_local(request)
+    )
     body = {
         "id": info.iri,
         "type": "EntityTypeInfo",
@@ -52,10 +54,13 @@ async def list_attributes(ports: Ports, request: Request) -> Response:
     media_type, context = answer_type(request), await context_of(ports, request)
     body: Any
     if params.flag(request.parameters, "details"):
-        found = await discovery.attribute_details(ports, request.tenant)
+        found = await discovery.attribute_details(ports, request.tenant, local=_is_local(request))
         body = [_attribute(info, context) for info in found]
     else:
-        names = [context.compact_iri(iri) for iri in await discovery.attributes(ports, request.tenant)]
+        names = [
+            context.compact_iri(iri)
+            for iri in await discovery.attributes(ports, request.tenant, local=_is_local(request))
+        ]
         body = {"id": _ATTRIBUTE_LIST, "type": "AttributeList", "attributeList": names}
     return with_context(request, context, body, media_type)
 
@@ -63,9 +68,15 @@ async def list_attributes(ports: Ports, request: Request) -> Response:
 async def read_attribute(ports: Ports, request: Request) -> Response:
     """5.7.10."""
     media_type, context = answer_type(request), await context_of(ports, request)
-    info = await discovery.attribute_info(ports, request.tenant, context.expand_term(request.path[0]))
+    info = await discovery.attribute_info(
+        ports, request.tenant, context.expand_term(request.path[0]), local=_is_local(request)
+    )
     body = {**_attribute(info, context), "attributeTypes": info.kinds, "attributeCount": info.count}
     return with_context(request, context, body, media_type)
+
+
+def _is_local(request: Request) -> bool:
+    return params.flag(request.parameters, "local")
 
 
 def _type_details(info: TypeInfo, context: ActiveContext) -> dict[str, Any]:
