@@ -38,7 +38,7 @@ def main() -> None:
 
 async def _serve(settings: Settings) -> None:
     config = uvicorn.Config(
-        devices_only(create_app(settings), settings.south_port),
+        devices_only(create_app(settings), 0 if settings.south_port == settings.port else settings.south_port),
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -58,7 +58,7 @@ async def _serve(settings: Settings) -> None:
 
 def _sockets(config: uvicorn.Config, settings: Settings) -> list[socket.socket]:
     sockets = [config.bind_socket()]
-    if settings.south_port:
+    if settings.south_port not in (0, settings.port):
         try:
             south = socket.create_server((settings.host, settings.south_port))
         except OSError as problem:

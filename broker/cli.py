@@ -197,6 +197,10 @@ def _add_agents(commands: "argparse._SubParsersAction[_Parser]") -> None:
     _add(parser, "--host", text, "ECLOR_AGENTS_HOST", default="127.0.0.1", metavar="ADDRESS")
     text = "port of the HTTP interface (ECLOR_AGENTS_PORT)"
     _add(parser, "--port", text, "ECLOR_AGENTS_PORT", type=_port, default=4041, metavar="PORT")
+    _add(parser, "--south-port", "port for devices that speak HTTP, 0 for none", type=int, default=7896, metavar="PORT")
+    _add(parser, "--provider-url", "where the broker reaches this HTTP interface, for commands", metavar="URL")
+    _add(parser, "--iot-context", "JSON-LD context of what is provisioned under /iot", metavar="URL")
+    _add(parser, "--mqtt-share", "group in which several agents share the messages of MQTT", metavar="NAME")
 
 
 def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
