@@ -11,7 +11,7 @@ class AgentError(Exception):
         self.detail = detail
 
 
-class Rejected(AgentError):  # noqa: N818  named after what happened to the message
+class Rejected(AgentError):
     """A message that cannot become a measure."""
 
 
@@ -39,19 +39,19 @@ class UnusableReading(Rejected):
     reason = "no-attribute"
 
 
-class InvalidDescription(AgentError):  # noqa: N818  named after what is wrong
+class InvalidDescription(AgentError):
     """A device or a device model is described wrongly."""
 
     reason = "description"
 
 
-class StoreUnavailable(AgentError):  # noqa: N818  named after what is wrong
+class StoreUnavailable(AgentError):
     """The store of registrations does not answer for now."""
 
     reason = "store-unavailable"
 
 
-class BrokerUnavailable(AgentError):  # noqa: N818  named after what is wrong
+class BrokerUnavailable(AgentError):
     """The context broker did not take a batch for now; it may later."""
 
     reason = "broker-unavailable"
@@ -64,13 +64,13 @@ class BrokerUnavailable(AgentError):  # noqa: N818  named after what is wrong
         """It may have stored the batch, or a part of it, and only its answer is missing."""
 
 
-class SpoolFull(AgentError):  # noqa: N818  named after what is wrong
+class SpoolFull(AgentError):
     """There is no room to keep another message; the sender has to keep it for now."""
 
     reason = "spool-full"
 
 
-class NoHistory(AgentError):  # noqa: N818  named after what is wrong
+class NoHistory(AgentError):
     """The context broker keeps no history to which anything could be added."""
 
     reason = "no-history"
