@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from broker.core.federate.bodies import only, part_of, rewritten
+from broker.core.federate.bodies import body_of, only, rewritten
 from broker.core.federate.index import RegistrationIndex
 from broker.core.federate.plan import registered_types
 from broker.core.federate.registration import Registration
@@ -148,22 +148,19 @@ def _forward(
             parameters["type"] = ",".join(sorted(map(named, types)))
     body, path = change.document, change.path
     if body is not None:
-        body = _body(change, client, names) if own is None else _rewritten(change, names, own)
+        body = _body(change, client, names, registration)
     if change.attribute is not None:
         path += "/" + quote(named(change.attribute), safe=_SAFE)
     return Forward(request.method, path, tuple(parameters.items()), context, body)
 
 
-def _body(change: Change, client: ActiveContext, names: Names) -> Any:
-    document = change.document
-    if change.attribute is not None or len(names) == len(change.entity.attributes):
-        return document
-    return part_of(document, client, names)
-
-
-def _rewritten(change: Change, names: Names, own: ActiveContext) -> Any:
-    shown = rewritten(change.entity, names, own)
-    return shown if change.attribute is None else shown.get(own.compact_iri(change.attribute), {})
+def _body(change: Change, client: ActiveContext, names: Names, registration: Registration) -> Any:
+    if change.attribute is None:
+        return body_of(change.entity, change.document, names, client, registration)
+    own = registration.context
+    if own is None:
+        return change.document
+    return rewritten(change.entity, names, own).get(own.compact_iri(change.attribute), {})
 
 
 def _error(entity_id: str, outcome: Outcome) -> dict[str, Any]:

@@ -172,3 +172,17 @@ async def test_5_6_21_a_purge_deletes_nothing_that_is_not_registered(broker, oth
     await broker.register(source.endpoint, information=[{"entities": [{"type": "Sensor"}], "propertyNames": ["level"]}])
     assert (await broker.delete("/entities?type=Sensor&q=power%3E1")).status == 204
     assert not source.asked
+
+
+async def test_4_3_6_6_a_source_of_an_earlier_version_gets_what_it_knows(broker, source):
+    source.status = 201
+    await broker.register(source.endpoint, contextSourceInfo=[{"key": "ngsildConformance", "value": "1.3"}])
+    body = sensor(level=1) | {
+        "name": {"type": "LanguageProperty", "languageMap": {"fr": "Capteur"}},
+        "scope": "/Aumetz",
+    }
+    await broker.post("/entities", body)
+    ((_, _, _, sent),) = source.asked
+    assert sent["name"] == {"type": "Property", "value": {"fr": "Capteur"}}
+    assert "scope" not in sent
+    assert sent["level"] == {"type": "Property", "value": 1}

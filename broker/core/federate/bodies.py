@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.entity import Entity
 from broker.core.represent import Representation, represent
+from broker.core.represent.conformance import Version, conforming
 
 Names = frozenset[str]
 
@@ -25,9 +27,27 @@ def part_of(document: Mapping[str, Any], client: ActiveContext, names: Names) ->
     return {name: value for name, value in document.items() if name in _MEMBERS or client.expand_term(name) in names}
 
 
-def rewritten(entity: Entity, names: Names, own: ActiveContext) -> dict[str, Any]:
-    """The entity or fragment with these attributes, normalized, in another @context."""
-    shown = represent(only(entity, names), own, _NORMALIZED)
+def body_of(
+    entity: Entity, document: Mapping[str, Any], names: Names, client: ActiveContext, registration: Registration
+) -> dict[str, Any]:
+    """An entity or fragment with these attributes as the source wants it: see `rewritten`; else in the client's words.
+
+    A fragment that does not tell the types of its attributes can't be told in an earlier version.
+    """
+    older = registration.version is not None and _is_typed(entity)
+    if registration.context is None and not older:
+        return part_of(document, client, names)
+    return rewritten(entity, names, registration.context or client, registration.version if older else None)
+
+
+def rewritten(entity: Entity, names: Names, own: ActiveContext, version: Version | None = None) -> dict[str, Any]:
+    """The entity or fragment with these attributes, normalized, in another @context and as a version knew it."""
+    part = only(entity, names)
+    shown = represent(part if version is None else conforming(part, version, own), own, _NORMALIZED)
     if not entity.types:
         shown.pop("type", None)
     return shown
+
+
+def _is_typed(entity: Entity) -> bool:
+    return all("type" in each for instances in entity.attributes.values() for each in instances)

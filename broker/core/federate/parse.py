@@ -24,6 +24,7 @@ from broker.core.model.errors import BadRequestData
 from broker.core.model.instant import Instant, parse_instant
 from broker.core.ql.geo import Geometry
 from broker.core.ql.regex import compile_pattern
+from broker.core.represent.conformance import Version
 from broker.core.subscribe import members
 
 _VOCABULARY = "https://uri.etsi.org/ngsi-ld/"
@@ -83,6 +84,7 @@ def parse_registration(
         alias=members.text(document, "contextSourceAlias"),
         source_info=read_source_info(document),
         context=source_context,
+        version=_version(document),
         expires_at=expiry(document),
         timeout=None if timeout is None else timeout / 1_000,
         cooldown=0.0 if cooldown is None else cooldown / 1_000,
@@ -124,6 +126,14 @@ def check_duration(value: Any, name: str) -> None:
 
 def _dataset(text: str) -> str:
     return text if text == "@none" else members.uri(text, "datasetId")
+
+
+def _version(document: Mapping[str, Any]) -> Version | None:
+    text = dict(read_source_info(document)).get("ngsildConformance")
+    if text is None:
+        return None
+    major, _, minor = text.partition(".")
+    return int(major), int(minor)
 
 
 def _endpoint(document: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from broker.core.model.entity import Entity
 from broker.core.model.instant import Instant
 from broker.core.ql.geo import Geometry
 from broker.core.ql.regex import Pattern
+from broker.core.represent.conformance import Version
 
 INCLUSIVE, EXCLUSIVE, REDIRECT, AUXILIARY = "inclusive", "exclusive", "redirect", "auxiliary"
 MODES = (INCLUSIVE, EXCLUSIVE, REDIRECT, AUXILIARY)
@@ -56,9 +57,10 @@ class Registration:
     """One registration of one tenant. `timeout` and `cooldown` are in seconds.
 
     `geometries` holds `location`, `observationSpace` and `operationSpace` by their IRIs; `tenant` is the tenant at the
-    source; `context` what its requests are to be written with, where the registration says so; `described` has the
-    registration's members as attributes, for the context source filter (clause 4.9). `modified_at` tells two states of
-    one registration apart. `context_of` tells the @context that the names in a member of `document` were given with.
+    source; `context` what its requests are to be written with and `version` the version of the specification that it
+    knows, each where the registration says so; `described` has the registration's members as attributes, for the
+    context source filter (clause 4.9). `modified_at` tells two states of one registration apart. `context_of` tells the
+    @context that the names in a member of `document` were given with.
     """
 
     id: str
@@ -78,6 +80,7 @@ class Registration:
     alias: str | None = None
     source_info: tuple[tuple[str, str], ...] = ()
     context: ActiveContext | None = None
+    version: Version | None = None
     expires_at: Instant | None = None
     timeout: float | None = None
     cooldown: float = 0.0

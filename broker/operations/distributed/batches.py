@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from broker.core.federate.bodies import only, part_of, rewritten
+from broker.core.federate.bodies import body_of, only
 from broker.core.federate.plan import Part, split
 from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
@@ -199,6 +199,4 @@ async def _send_single(
 def _body(item: Item, names: Names, registration: Registration) -> Any:
     if item.document is None:
         return item.entity.id
-    if registration.context is not None:
-        return rewritten(item.entity, names, registration.context)
-    return part_of(item.document, item.context, names)
+    return body_of(item.entity, item.document, names, item.context, registration)
