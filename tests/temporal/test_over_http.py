@@ -51,6 +51,14 @@ async def test_5_6_11_creates_no_current_entity(client: Client) -> None:
     assert found((await client.get(HERE)).json) == [10, 20, 30]
 
 
+async def test_5_6_11_an_empty_evolution_is_one(client: Client) -> None:
+    assert (await client.post("/temporal/entities", {"id": "urn:x:e", "type": "Car"})).status == 201
+    assert (await client.get("/temporal/entities/urn:x:e")).json == {"id": "urn:x:e", "type": "Car"}
+    assert (await client.post("/temporal/entities", {"id": "urn:x:e", "type": "Car"})).status == 204
+    assert (await client.delete("/temporal/entities/urn:x:e")).status == 204
+    assert (await client.get("/temporal/entities/urn:x:e")).status == 404
+
+
 async def test_5_6_11_extends_what_is_there_and_replaces_the_same_observation(client: Client) -> None:
     same = {"type": "Property", "value": 11, "observedAt": "2026-01-01T10:00:00Z"}
     other = {"type": "Property", "value": 40, "observedAt": "2026-01-01T13:00:00Z"}
@@ -260,6 +268,21 @@ async def test_6_3_10_a_part_of_the_range_is_206_with_its_bounds(client: Client)
     answer = await client.get(f"{HERE}?{query}&lastN=20")
     assert (answer.status, found(answer.json, "level")) == (206, list(range(15, 25)))
     assert answer.headers["content-range"] == "date-time 2026-02-02T00:00:00Z-2026-02-01T10:15:00Z/20"
+
+
+async def test_5_6_11_thousands_of_instances_in_one_request(client: Client) -> None:
+    minutes = [(number, 1 + number // 1440, number // 60 % 24, number % 60) for number in range(5000)]
+    pairs = [[number, f"2026-03-{day:02}T{hour:02}:{minute:02}:00Z"] for number, day, hour, minute in minutes]
+    await client.post(f"{HERE}/attrs", {"level": {"type": "Property", "values": pairs}})
+    query = f"{ALL}&attrs=level&format=aggregatedValues&aggrMethods=totalCount,sum"
+    counted = (await client.get(f"{HERE}?{query}")).json["level"]
+    assert (counted["totalCount"][0][0], counted["sum"][0][0]) == (5000, sum(range(5000)))
+    last = (await client.get(f"{HERE}?attrs=level&lastN=10")).json["level"]
+    assert len({each["instanceId"] for each in last}) == 10
+    assert (await client.delete(f"{HERE}/attrs/level/{last[3]['instanceId']}")).status == 204
+    assert (await client.get(f"{HERE}?{query}")).json["level"]["totalCount"][0][0] == 4999
+    many = {"type": "Property", "values": pairs * 5}
+    assert (await client.post(f"{HERE}/attrs", {"level": many})).status == 400
 
 
 async def test_6_3_5_the_context_goes_with_the_answer(client: Client) -> None:

@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from bson import ObjectId
-from pymongo.errors import PyMongoError
+from pymongo.errors import DocumentTooLarge, PyMongoError
 
 from broker.adapters.mongo import history_changes as changes
 from broker.adapters.mongo.client import Database, Databases
 from broker.adapters.mongo.documents import escape
 from broker.adapters.mongo.errors import translate
 from broker.adapters.mongo.history_compaction import compact_due, has_history, retain
-from broker.adapters.mongo.history_documents import chunk_of, of_attributes, samples_of, whole_range
+from broker.adapters.mongo.history_documents import chunk_of, of_import, samples_of, whole_range
 from broker.adapters.mongo.history_lock import locked
 from broker.adapters.mongo.history_ranges import chosen, range_filter
 from broker.core.model.entity import Attributes, Entity, Instance
-from broker.core.model.errors import TooComplexQuery
+from broker.core.model.errors import BadRequestData, TooComplexQuery
 from broker.core.model.instant import Instant
 from broker.core.ql.ast import EntitySelector
 from broker.core.ql.temporal import TemporalQuery
@@ -48,7 +48,7 @@ class MongoHistory:
         database = self._databases(tenant)
         try:
             found = (await _known(database, {"_id": entity_id}, None, 1, 1)).get(entity_id)
-            return found if found is not None and await has_history(database, entity_id) else None
+            return found if found is not None and await _is_known(database, entity_id) else None
         except PyMongoError as error:
             raise translate(error) from error
 
@@ -60,7 +60,7 @@ class MongoHistory:
             if known is None:
                 return None
             await self.load(tenant, [known], demand)
-            return known if known.series or await has_history(database, entity_id) else None
+            return known if known.series or await _is_known(database, entity_id) else None
         except PyMongoError as error:
             raise translate(error) from error
 
@@ -94,9 +94,7 @@ class MongoHistory:
                 outdated = await self._outdated(tenant, known, entity.attributes) if known is not None else {}
                 await self._remember(database, entity, at)
                 if entity.attributes:
-                    document = of_attributes(entity.id, entity.types, entity.attributes, at, str(ObjectId()))
-                    command = {"insert": "history", "documents": [document], "writeConcern": self._write_concern}
-                    await database.command(command)
+                    await self._insert(database, entity, at)
                 for iri, keys in outdated.items():
                     for key in keys:
                         await changes.delete_instance(database, entity.id, iri, key)
@@ -140,7 +138,7 @@ class MongoHistory:
         database = self._databases(tenant)
         try:
             async with locked(database, entity_id):
-                known = await has_history(database, entity_id)
+                known = await _is_known(database, entity_id)
                 await database["history"].delete_many(whole_range(entity_id))
                 await database["chunks"].delete_many({"e": entity_id})
                 await database["evolutions"].delete_one({"_id": entity_id})
@@ -178,6 +176,14 @@ class MongoHistory:
             for iri, observed in fresh.items()
             if iri in known.series
         }
+
+    async def _insert(self, database: Database, entity: Entity, at: Instant) -> None:
+        for document in of_import(entity.id, entity.types, entity.attributes, at, str(ObjectId())):
+            command = {"insert": "history", "documents": [document], "writeConcern": self._write_concern}
+            try:
+                await database.command(command)
+            except DocumentTooLarge:
+                raise BadRequestData("The instances are too large to be stored together; send fewer at once.") from None
 
     async def _remember(self, database: Database, entity: Entity, at: Instant) -> None:
         update = {
@@ -231,6 +237,13 @@ async def _known(
             times = (document.get(name) for name in ("createdAt", "modifiedAt", "deletedAt"))
             found[entity_id] = Evolution(entity_id, types, {}, *times)
     return found
+
+
+async def _is_known(database: Database, entity_id: str) -> bool:
+    """Whether an entity has a history, be it an empty one that was created or left."""
+    if await database["evolutions"].find_one({"_id": entity_id}, {"_id": 1}) is not None:
+        return True
+    return await has_history(database, entity_id)
 
 
 async def _load_recent(database: Database, by_id: dict[str, Evolution], demand: Demand) -> None:

@@ -30,6 +30,8 @@ Document = dict[str, Any]
 Ties: TypeAlias = defaultdict[tuple[Instant, str], int]
 """For an instant and an attribute, how many instances were recorded of it."""
 
+LARGEST_RECORD = 2_000
+"""Instances in one document of `history`: of usual ones a few hundred kilobytes."""
 LARGEST_CHUNK = 1_000
 """Samples in one chunk: enough that its columns pack well, few enough that to change one costs milliseconds."""
 
@@ -68,6 +70,19 @@ def of_attributes(
     if "escaped" in stored:
         document["escaped"] = True
     return document
+
+
+def of_import(entity_id: str, types: list[str], attributes: Attributes, at: Instant, version: str) -> list[Document]:
+    """Instances recorded together, however many, in documents of at most `LARGEST_RECORD`."""
+    if sum(map(len, attributes.values())) <= LARGEST_RECORD:
+        return [of_attributes(entity_id, types, attributes, at, version)]
+    documents: list[Document] = []
+    ties: Ties = defaultdict(int)
+    for iri, instances in attributes.items():
+        for start in range(0, len(instances), LARGEST_RECORD):
+            part = {iri: instances[start : start + LARGEST_RECORD]}
+            documents.append(of_attributes(entity_id, types, part, at, f"{version}.{len(documents)}", ties))
+    return documents
 
 
 def attributes_of(document: Document) -> Attributes:

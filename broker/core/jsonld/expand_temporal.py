@@ -16,8 +16,8 @@ from broker.core.model.draft import SCOPE
 from broker.core.model.entity import Entity, Instance
 from broker.core.model.errors import BadRequestData
 
-MAX_SAMPLES = 100_000
-"""Instances of one attribute in one request: what fits into a body of the largest size anyway."""
+MAX_SAMPLES = 20_000
+"""Instances in one request, which then holds the process for some 200 ms."""
 
 _PAIRS = {
     "values": "value",
@@ -56,6 +56,8 @@ def expand_temporal(document: dict[str, Any], context: ActiveContext, *, fragmen
             raise BadRequestData(f"{name}: {error.detail}") from None
     if len(attributes) > MAX_ATTRIBUTES:
         raise BadRequestData(f"more than {MAX_ATTRIBUTES} attributes")
+    if sum(map(len, attributes.values())) > MAX_SAMPLES:
+        raise BadRequestData(f"more than {MAX_SAMPLES} instances; send them in several requests")
     if "scope" in document:
         attributes[SCOPE] = _scope_samples(document["scope"], context)
     return entity.with_(attributes=attributes)
