@@ -79,11 +79,6 @@ class CodecSandbox:
         """Process id of the worker, `None` while there is none."""
         return None if self._process is None else self._process.pid
 
-    def register(self, codec: str, source: str) -> None:
-        """Add a codec or replace its source; the next call runs the new one."""
-        self._sources[codec] = source
-        self._loaded.discard(codec)
-
     async def decode(self, calls: Sequence[CodecCall]) -> list[Decoded | UndecodablePayload]:
         """Decode payloads; each result is the reading or the reason why there is none, in the order of the calls."""
         return [
