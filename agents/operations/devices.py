@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from agents.core.describe import describe, device
@@ -55,7 +55,7 @@ class Devices:
         return problems
 
     def __len__(self) -> int:
-        return len(self._devices)
+        return len(self._devices) + (len(self.provisioning) if self.provisioning is not None else 0)
 
     def get(self, device_id: str) -> Device | None:
         """A device by its identifier."""
@@ -105,8 +105,9 @@ class Devices:
             self._skipped.popitem(last=False)
 
     def page(self, offset: int, limit: int) -> list[Device]:
-        """Devices in the order of their registration."""
-        return list(islice(self._devices.values(), offset, offset + limit))
+        """Devices in the order of their registration, after them those provisioned under `/iot`."""
+        provisioned = self.provisioning.all() if self.provisioning is not None else ()
+        return list(islice(chain(self._devices.values(), provisioned), offset, offset + limit))
 
     async def register(self, descriptions: Sequence[object]) -> tuple[int, int]:
         """Register devices, all or none; the same id again replaces.

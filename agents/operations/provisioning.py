@@ -5,7 +5,6 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
 from agents.core.describe import device_id as checked_device_id
@@ -156,10 +155,6 @@ class Provisioning:
     def all(self) -> list[Device]:
         """Every device."""
         return [entry.device for entry in self._entries.values()]
-
-    def page(self, offset: int, limit: int) -> list[Device]:
-        """Devices in the order in which they were provisioned."""
-        return [entry.device for entry in islice(self._entries.values(), offset, offset + limit)]
 
     # Groups
 
