@@ -24,6 +24,10 @@ def parse_instant(text: object) -> Instant | None:
 
 
 def format_instant(instant: Instant) -> str:
-    """Write an instant as `2026-11-23T20:22:00Z`, with milliseconds where they are not zero."""
+    """Write an instant as `2026-11-23T20:22:00Z`, with as many milliseconds or microseconds as there are.
+
+    Whole, because two readings of one instant are one to a history (5.6.12).
+    """
     moment = _EPOCH + timedelta(microseconds=instant)
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds" if moment.microsecond else "seconds") + "Z"
+    digits = "seconds" if not moment.microsecond else "microseconds" if moment.microsecond % 1000 else "milliseconds"
+    return moment.replace(tzinfo=None).isoformat(timespec=digits) + "Z"

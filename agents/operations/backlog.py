@@ -40,6 +40,7 @@ class Backlog:
         self._limit = limit
         self._now = now
         self._last = 0
+        self._clock: Instant = 0
         self._taken = 0
         self._fresh: deque[Message] = deque()
         self._fresh_size = 0
@@ -89,7 +90,9 @@ class Backlog:
                         continue
                     marks[delivery.number] = digest
                 seq = self._last + len(messages) + 1
-                messages.append(Message(seq, self._now(), delivery.topic, delivery.payload))
+                # No two arrive in one instant: a history would take two readings of one instant for one.
+                self._clock = max(self._now(), self._clock + 1)
+                messages.append(Message(seq, self._clock, delivery.topic, delivery.payload))
                 size += _weight(messages[-1])
             if self.size + size > self._limit:
                 raise SpoolFull(f"the spool holds its {self._limit >> 20} MB: the broker takes nothing at the moment")

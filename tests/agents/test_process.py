@@ -97,7 +97,7 @@ async def test_a_lorawan_frame_becomes_an_entity_of_its_smart_data_model(
     assert entity["fillingLevel"] == {
         "type": "Property",
         "value": 0.442,
-        "observedAt": "2026-11-23T10:00:00.123Z",
+        "observedAt": "2026-11-23T10:00:00.123456Z",
         "unitCode": "C62",
     }
     assert entity["location"]["value"]["coordinates"] == [5.93, 49.47]

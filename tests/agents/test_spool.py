@@ -48,8 +48,18 @@ async def test_messages_come_in_the_order_of_their_arrival_with_growing_instants
     await backlog.add(deliveries("c"))
     messages = await backlog.take(10)
     assert [each.payload for each in messages] == [b"a", b"b", b"c"]
-    assert [each.at for each in messages] == sorted(each.at for each in messages)
+    assert messages[0].at < messages[1].at < messages[2].at
     assert not any(each.doubtful for each in messages)
+
+
+async def test_no_two_messages_arrive_in_one_instant(tmp_path: Path) -> None:
+    spool = SqliteSpool(tmp_path / "spool.sqlite3")
+    backlog = Backlog(spool, now=lambda: 1_795_000_000_000_000)
+    await backlog.open()
+    await backlog.add(deliveries("a", "b"))
+    await backlog.add(deliveries("c"))
+    assert len({each.at for each in await backlog.take(10)}) == 3
+    await spool.close()
 
 
 async def test_what_was_not_settled_comes_again_to_the_next_process_as_doubtful_and_first(open_backlog) -> None:
