@@ -63,15 +63,6 @@ def event(topic: EventTopic, message: object) -> NetworkEvent:
     return NetworkEvent(network, topic.event, topic.dev_eui, time=time, **_state(topic.event, message))
 
 
-def uplink(topic: EventTopic, message: object) -> Uplink | None:
-    """The uplink of an event; `None` for the kinds that carry no measures.
-
-    Raises:
-        MalformedMessage: As `event` does.
-    """
-    return event(topic, message).uplink
-
-
 def topic_of(message: object, kind: str) -> EventTopic:
     """The topic a message that came over HTTP would have had over MQTT.
 

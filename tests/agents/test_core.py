@@ -67,14 +67,14 @@ def test_instants_of_networks_are_read(text: object, expected: int | None) -> No
 
 def test_chirpstack_zero_values_that_are_left_out_are_zero() -> None:
     message = {"deviceInfo": {"devEui": BIN.upper()}, "time": "2026-11-23T10:00:00Z"}
-    uplink = chirpstack.uplink(UP, message)
+    uplink = chirpstack.event(UP, message).uplink
     assert uplink is not None
     assert (uplink.f_port, uplink.f_cnt, uplink.payload, uplink.decoded) == (0, 0, b"", None)
     assert uplink.identity == (BIN, 0, parse_instant("2026-11-23T10:00:00Z"))
 
 
 def test_chirpstack_the_gateway_that_heard_best_counts() -> None:
-    uplink = chirpstack.uplink(UP, orjson.loads(event(BIN, BIN_FRAME, 85)))
+    uplink = chirpstack.event(UP, orjson.loads(event(BIN, BIN_FRAME, 85))).uplink
     assert uplink is not None
     assert (uplink.gateway, uplink.rssi, uplink.snr) == ("b", -57, 9.5)
     assert uplink.payload == BIN_FRAME
@@ -82,7 +82,7 @@ def test_chirpstack_the_gateway_that_heard_best_counts() -> None:
 
 @pytest.mark.parametrize("kind", sorted(CHIRPSTACK_EVENTS - {"up"}))
 def test_chirpstack_events_without_measures_are_no_error(kind: str) -> None:
-    assert chirpstack.uplink(EventTopic("app", BIN, kind), {"deviceInfo": {"devEui": BIN}}) is None
+    assert chirpstack.event(EventTopic("app", BIN, kind), {"deviceInfo": {"devEui": BIN}}).uplink is None
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_chirpstack_events_without_measures_are_no_error(kind: str) -> None:
 def test_chirpstack_lies_and_garbage_are_refused(change: dict[str, Any]) -> None:
     message = orjson.loads(event(BIN, BIN_FRAME, 85, **change))
     with pytest.raises(MalformedMessage):
-        chirpstack.uplink(UP, message)
+        chirpstack.event(UP, message)
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner)))
 def test_chirpstack_any_json_is_an_uplink_or_refused(message: object) -> None:
     try:
-        chirpstack.uplink(UP, message)
+        chirpstack.event(UP, message)
     except MalformedMessage:
         return
 

@@ -117,7 +117,7 @@ def uplinks_of(device, local):
     assert parsed is not None
     if device.kind.encode is None:
         return json_measures.uplinks(parsed, payload)
-    up = chirpstack.uplink(parsed, json.loads(payload))
+    up = chirpstack.event(parsed, json.loads(payload)).uplink
     assert isinstance(up, Uplink)
     return [up]
 
