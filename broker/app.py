@@ -40,6 +40,7 @@ from broker.http import gateway
 from broker.http.connection import Connection
 from broker.http.server import Server
 from broker.operations.deliveries import list_deliveries
+from broker.operations.notify import Sink
 from broker.operations.ports import Ports
 from broker.operations.snapshots import Snapshots
 from broker.settings import Settings
@@ -87,12 +88,13 @@ class App:
         subscriptions = MongoSubscriptions(self._databases)
         tls = trusting(settings.trusted_ca)
         http, mqtt = HttpSink(tls=tls), MqttSink(tls=tls)
+        sinks: dict[str, Sink] = {"http": http, "https": http, "mqtt": mqtt, "mqtts": mqtt}
         self._notifications = Notifications(
             store=subscriptions,
             outbox=self._outbox,
             loader=loader,
             clock=self._clock,
-            sinks={"http": http, "https": http, "mqtt": mqtt, "mqtts": mqtt},
+            sinks=sinks,
             give_up_after=settings.retry_for,
             is_shared=lambda: self._presence.shared,
         )
@@ -106,7 +108,16 @@ class App:
             history=settings.history,
         )
         history = MongoHistory(self._databases, write_concern)
-        self._federation = FederationSide(settings.alias, self._databases, self._tenants, loader, self._clock)
+        self._federation = FederationSide(
+            settings,
+            self._databases,
+            tenants=self._tenants,
+            loader=loader,
+            clock=self._clock,
+            sinks=sinks,
+            tls=tls,
+            is_shared=lambda: self._presence.shared,
+        )
         ports = Ports(
             entities=self._entities,
             tenants=self._tenants,

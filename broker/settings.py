@@ -33,6 +33,7 @@ class Settings:
     history: Policy[bool]
     retention: Policy[Period | None]
     temporal_page: int
+    split_entities: bool
 
 
 def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -51,6 +52,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     option("port", "1026", "port to listen on", type=int)
     option("mongo-url", "mongodb://127.0.0.1:27017", "the MongoDB server, from 4.4 to 8.x")
     option("alias", "", "the name of this broker among others (Context Source alias, clause 5.15)")
+    option("split-entities", "off", "on: an entity may be at several sources in parts (4.3.6.7)", choices=("on", "off"))
     option("public-url", "", "the URL under which others reach this broker")
     option("max-body", "16000000", "largest request body accepted, in bytes", type=int)
     option("retry-for", "3600", "seconds for which a failed notification is tried again", type=float)
@@ -93,6 +95,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] | None = None)
         history=given.history,
         retention=given.retention,
         temporal_page=given.temporal_page,
+        split_entities=given.split_entities == "on",
     )
 
 

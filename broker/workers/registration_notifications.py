@@ -6,7 +6,7 @@ updates its subscription.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -33,6 +33,8 @@ from broker.workers.tallies import Tallies
 
 _log = structlog.get_logger("eclor.registrations")
 
+_SELDOM = 30
+"""Rounds of upkeep between two looks at the store where no other process lives."""
 _UPKEEP = 1.0
 """Seconds between two looks at what other processes did."""
 _ATTEMPTS = 8
@@ -78,7 +80,10 @@ class _Queue:
 
 
 class RegistrationNotifications:
-    """The RegistrationNotifier of a process. `watch` tells it where registrations are; `close` ends it."""
+    """The RegistrationNotifier of a process. `start` before use, `close` after it.
+
+    `is_shared` tells whether other processes change the store, too.
+    """
 
     def __init__(
         self,
@@ -88,7 +93,9 @@ class RegistrationNotifications:
         loader: ContextLoader,
         clock: Clock,
         sinks: Mapping[str, Sink],
+        is_shared: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._is_shared = is_shared
         self._store = store
         self._tenants = tenants
         self._loader = loader
@@ -220,11 +227,17 @@ class RegistrationNotifications:
                 self._drop(tenant, subscription_id)
 
     async def _keep_up(self) -> None:
+        was_shared, rounds = True, 0
         while True:
             await asyncio.sleep(_UPKEEP)
+            # Once more after another process has gone: what it changed last is there to be read.
+            is_shared, rounds = self._is_shared(), rounds + 1
+            refreshes, was_shared = is_shared or was_shared or rounds % _SELDOM == 0, is_shared
             try:
                 for tenant in await self._tenants.all():
-                    await self._refresh(tenant)
+                    if refreshes:
+                        await self._refresh(tenant)
+                    await self._board(tenant).look_again()
                     for each in list(self._board(tenant).index):
                         if each.subscription.time_interval is not None:
                             await self._send_if_due(tenant, each)

@@ -1,6 +1,7 @@
 """The registrations of all tenants in this process: known in memory, kept in step, counted, removed when expired."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
@@ -18,6 +19,8 @@ from broker.workers.tallies import Tallies
 
 _log = structlog.get_logger("eclor.registrations")
 
+_SELDOM = 30
+"""Rounds of upkeep between two looks at the store where no other process lives."""
 _UPKEEP = 1.0
 """Seconds between two looks at what other processes did and at what has expired."""
 
@@ -25,7 +28,10 @@ RegistrationBoard: TypeAlias = Board[Registration, RegistrationIndex]
 
 
 class Registrations:
-    """The Registry of a process. `start` before use, `close` after it."""
+    """The Registry of a process. `start` before use, `close` after it.
+
+    `is_shared` tells whether other processes change the store, too.
+    """
 
     def __init__(
         self,
@@ -35,7 +41,9 @@ class Registrations:
         loader: ContextLoader,
         clock: Clock,
         notifications: RegistrationNotifications,
+        is_shared: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._is_shared = is_shared
         self._store = store
         self._tenants = tenants
         self._loader = loader

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 import time
 from typing import Any
 
@@ -43,10 +44,14 @@ class HttpForwarder:
     """Forwarder of `http` and `https` endpoints: one session, connections kept open, redirects not followed.
 
     An endpoint that gave no answer is left alone for the `cooldown` of its registration: until then the answer is that
-    there was none in time (clause 5.2.34). To be used within one event loop.
+    there was none in time (clause 5.2.34). To be used within one event loop. `tls` is for `https`; by default the
+    system's authorities are trusted.
     """
 
-    def __init__(self, *, timeout: float = DEFAULT_TIMEOUT, user_agent: str = "ECLOR") -> None:
+    def __init__(
+        self, *, timeout: float = DEFAULT_TIMEOUT, user_agent: str = "ECLOR", tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._tls = tls
         self._timeout = timeout
         self._user_agent = user_agent
         self._session: aiohttp.ClientSession | None = None
@@ -103,7 +108,9 @@ class HttpForwarder:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS, limit_per_host=_CONNECTIONS_PER_SOURCE),
+                connector=aiohttp.TCPConnector(
+                    limit=_CONNECTIONS, limit_per_host=_CONNECTIONS_PER_SOURCE, ssl=self._tls or True
+                ),
                 headers={"User-Agent": self._user_agent},
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
