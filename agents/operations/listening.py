@@ -138,7 +138,8 @@ def _entity(device: Device) -> dict[str, Any]:
     """The entity with attributes for commands nobody has given yet."""
     entity: dict[str, Any] = {"id": device.entity_id, "type": device.entity_type}
     for name in commands_of(device):
-        entity[name] = {"type": "Property", "value": ""}
+        # Not empty: brokers tell of changes alone, and an empty value is what many a command has.
+        entity[name] = {"type": "Property", "value": CommandStatus.UNKNOWN.value}
         entity[f"{name}_status"] = {"type": "Property", "value": CommandStatus.UNKNOWN.value}
         entity[f"{name}_info"] = {"type": "Property", "value": ""}
     return {**entity, "@context": device.context}

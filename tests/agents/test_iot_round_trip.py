@@ -104,6 +104,12 @@ async def test_devices_measure_and_are_commanded_over_mqtt_and_http(place: Place
         await mqtt.publish("key/mqtt/cmdexe", json.dumps({"switch": "is on"}), qos=1)
         await place.until("mqtt", switch_status="OK", switch_info="is on", power=50)
 
+        # The same once more is a command when the client says when it wished it.
+        url = f"{place.broker}/ngsi-ld/v1/entities/{LAMP.format('mqtt')}/attrs/switch"
+        again = {"type": "Property", "value": "on", "observedAt": "2026-11-23T12:00:00Z"}
+        assert (await place.call("PATCH", url, again, TENANT))[0] == 204
+        assert (await anext(mqtt.messages)).payload == b'{"switch":"on"}'
+
     south = f"{place.agents}/iot/json?i=http&k=key"
     assert await place.call("GET", south + "&getCmd=1") == (200, {})
     await place.command("http", {"level": 3})
