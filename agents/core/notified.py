@@ -57,9 +57,16 @@ def _commanded(entity_id: str, name: str, attribute: Any, source: str) -> list[C
             )
         for member in _VALUES:
             if member in instance:
-                expires = parse_instant(instance.get("expiresAt"))
+                expires = _expires(instance.get("expires"))
                 return [Commanded(entity_id, name, instance[member], _identity(source, entity_id, name), expires)]
     return []
+
+
+def _expires(given: Any) -> Instant | None:
+    """The instant in the sub-Property `expires`, in any representation of a time."""
+    for member in ("value", "@value"):
+        given = given.get(member, given) if isinstance(given, Mapping) else given
+    return parse_instant(given)
 
 
 def _identity(*parts: str) -> str:

@@ -17,6 +17,7 @@ from agents.codecs.sandbox import CodecSandbox
 from agents.core.commands import Command, CommandStatus, advance
 from agents.core.errors import BrokerUnavailable, UndecodablePayload
 from agents.core.model import Device
+from agents.core.notified import notified
 from agents.core.provisioned import device
 from agents.http.iot_commands import NOTIFY, add_commands
 from agents.http.iot_provisioning import add_provisioning
@@ -405,3 +406,18 @@ async def test_a_radiator_valve_registered_by_its_model_takes_its_command_throug
     work.cancel()
     await commands.close()
     await sandbox.close()
+
+
+@pytest.mark.parametrize(
+    "expires",
+    [
+        {"type": "Property", "value": "2026-11-23T12:00:00Z"},
+        {"type": "Property", "value": {"@type": "DateTime", "@value": "2026-11-23T12:00:00Z"}},
+        "2026-11-23T12:00:00Z",
+    ],
+)
+def test_a_command_may_say_until_when_it_is_wished(expires: Any) -> None:
+    told = {"id": "n", "data": [{"id": "urn:a", "switch": {"type": "Property", "value": 1, "expires": expires}}]}
+    assert [each.expires for each in notified(told, "switch")] == [1_795_435_200_000_000]
+    told["data"][0]["switch"]["expires"] = {"value": "soon"}  # type: ignore[index]
+    assert [each.expires for each in notified(told, "switch")] == [None]
