@@ -90,6 +90,7 @@ class Ingest:
                 storing.cancel()
                 await asyncio.gather(storing, return_exceptions=True)
             self._in_flight.clear()
+            self._storage.forget()
             self._backlog.retake(under_way)
             raise
 

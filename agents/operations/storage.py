@@ -75,8 +75,15 @@ class Storage:
             tenants[write.tenant].append(n)
         for tenant, numbers in tenants.items():
             refused.update(await self._store(tenant, {n: writes[n] for n in numbers}))
+        for n in refused:
+            # It did not become the newest after all.
+            self._newest.pop(writes[n].key, None)
         self._shrink()
         return refused
+
+    def forget(self) -> None:
+        """What is known of the broker's state may be wrong: ask again."""
+        self._newest.clear()
 
     async def _store(self, tenant: str | None, writes: dict[int, Write]) -> dict[int, str]:
         await self._learn(writes.values())

@@ -173,6 +173,16 @@ async def test_which_of_several_fragments_of_an_entity_was_refused_is_found_out(
     assert sorted(values(broker)) == [1, 3]
 
 
+async def test_a_refused_reading_does_not_make_the_next_one_late() -> None:
+    broker = Evolving()
+    broker.refuse = {9}
+    store, tally = storage(broker)
+    await store.store([Write(reading(9, 1_000))])
+    await store.store([Write(reading(1, 10))])
+    assert broker.state["urn:a"]["t"] == _START + 10 * _SECOND
+    assert tally.counts["late"] == 0
+
+
 async def test_tenants_are_kept_apart() -> None:
     told: list[tuple[str | None, list[str]]] = []
 
