@@ -11,7 +11,8 @@ from typing import Any
 from agents.codecs.layout import CatalogueDevice, read_layout
 from agents.codecs.registry import bundled_models
 
-ENTITY_TYPE = "Device"
+ENTITY_TYPE = "DeviceMeasurement"
+"""Not `Device`: that one tells how the device itself is doing."""
 CONTEXT = "https://raw.githubusercontent.com/smart-data-models/dataModel.Device/master/context.jsonld"
 MARK = "catalogue.json"
 """Says that a directory was written here and may be replaced."""

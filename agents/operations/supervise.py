@@ -23,7 +23,8 @@ ROUND = 15.0
 REPORT_EVERY = 300 * 1_000_000
 """µs between two reports on a device, unless its state changes: a device that speaks every 30 s costs a tenth more."""
 _AT_ONCE = 500
-_PROTOCOLS = {"chirpstack": "lora", "chirpstack-v3": "lora", "tts": "lora", "actility": "lora", "ul": "ul20"}
+_PROTOCOLS = {"json": "mqtt", "ultralight": "ul20"}
+"""Network to a protocol of the data model; every other one is a LoRaWAN network server."""
 _PROPERTIES = frozenset(get_args(get_args(DeviceEntity.model_fields["controlledProperty"].annotation)[0]))
 
 
@@ -190,7 +191,7 @@ def device_entity(
     if measured := sorted(_PROPERTIES.intersection(sensors)):
         entity["controlledProperty"] = {"type": "Property", "value": measured}
     if network is not None:
-        entity["supportedProtocol"] = {"type": "Property", "value": [_PROTOCOLS.get(network, "mqtt")]}
+        entity["supportedProtocol"] = {"type": "Property", "value": [_PROTOCOLS.get(network, "lora")]}
     return entity
 
 

@@ -66,7 +66,7 @@ async def test_onboarding_is_choosing_maker_and_model(agent: AgentProcess, broke
     await agent.register({"id": SENSOR, "model": "pool-maker/p1"})
     assert await post(agent, "/lorawan/tts/up", tts(b"\xd7")) == 204
     await eventually(lambda: bool(broker.entities))
-    entity = next(each for each in broker.entities if each["id"] == f"urn:ngsi-ld:Device:{SENSOR}")
+    entity = next(each for each in broker.entities if each["id"] == f"urn:ngsi-ld:DeviceMeasurement:{SENSOR}")
     assert entity["water_temp"] == {"type": "Property", "value": 21.5, "observedAt": "2026-11-23T10:00:00.500Z"}
     assert entity["measure_id"]["value"] == 7
 
