@@ -170,7 +170,7 @@ async def test_5_6_21_a_purge_deletes_nothing_that_is_not_registered(broker, oth
     await broker.delete("/csourceRegistrations/urn:ngsi-ld:ContextSourceRegistration:1")
     source = await make_source(status=204)
     await broker.register(source.endpoint, information=[{"entities": [{"type": "Sensor"}], "propertyNames": ["level"]}])
-    assert (await broker.delete("/entities?type=Sensor&q=power%3E1")).status == 204
+    assert (await broker.delete("/entities?type=Sensor&q=level%3E0;power%3E1")).status == 204
     assert not source.asked
 
 
