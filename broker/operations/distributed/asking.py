@@ -21,7 +21,7 @@ from broker.operations.federation import Answer, Failure, Federation, Forward, O
 from broker.operations.ports import Ports
 
 MAX_QUESTIONS = 100
-"""Sources asked for one request; more registrations than that are asked in the order of their creation, up to here."""
+"""Questions put for one request, in the order of their registrations' creation; of the others a warning tells."""
 PAGE = 1_000
 """Entities asked for at a time: the most that brokers commonly give."""
 
@@ -95,7 +95,9 @@ class Inquiry:
     async def ask_all(self, questions: Sequence[Asking], parameters: "Parameters", need: int) -> list[Heard]:
         """Put all questions at once, each for up to `need` entities."""
         asked = [self.ask(each, parameters, need) for each in questions[:MAX_QUESTIONS]]
-        return list(await asyncio.gather(*asked))
+        heard = list(await asyncio.gather(*asked))
+        heard += [Heard(each, warning=SourceWarning(199, each.registration.id)) for each in questions[MAX_QUESTIONS:]]
+        return heard
 
     async def ask(self, question: Asking, parameters: "Parameters", need: int) -> Heard:
         """Put one question, page by page where it is a query."""
