@@ -156,7 +156,7 @@ async def notifications(on: Stack, count: int, chance: random.Random) -> Row:
         for number in chance.sample(range(_ENTITIES), count):
             entity_id = f"urn:ngsi-ld:WasteContainer:{number}"
             sent[entity_id] = time.perf_counter()
-            yield request("PATCH", f"{_API}/entities/{entity_id}/attrs/temperature", b'{"value":%d}' % number)
+            yield request("PATCH", f"{_API}/entities/{entity_id}/attrs/temperature", b'{"value":%d.5}' % number)
 
     await settle(on)
     broker, mongod = on.cpu()
