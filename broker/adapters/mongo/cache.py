@@ -1,7 +1,8 @@
 """The entities that this process read or wrote last, with the version it knows of each.
 
 A write computed on a remembered state is committed only if the database still has that version, so a stale memory
-costs a retry, never a lost update. Answers come from here only while no other broker process shares the database.
+costs a retry, never a lost update. Entities asked for by id come from here only while no other broker process shares
+the database; in a query's answer they do where the database names the very version that is remembered (`recall`).
 """
 
 from collections import OrderedDict
@@ -9,8 +10,8 @@ from dataclasses import dataclass
 
 from broker.core.model.entity import Entity
 
-_CAPACITY = 8_192
-"""Entities remembered per tenant: about 30 MB at six attributes each."""
+_CAPACITY = 16_384
+"""Entities remembered per tenant: about 60 MB at six attributes each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from broker.adapters.mongo.indexes import IndexAdvisor
 from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.presence import Presence
 from broker.adapters.mongo.reads import GroupedReads
+from broker.adapters.mongo.recall import Recall
 from broker.core.model.change import Change
 from broker.core.model.entity import Entity
 from broker.core.model.errors import NgsiLdError
@@ -32,6 +33,7 @@ class _Tenant:
     committer: Committer
     reads: GroupedReads
     advisor: IndexAdvisor
+    recall: Recall
 
 
 class MongoEntities:
@@ -98,7 +100,7 @@ class MongoEntities:
         of = self._of(tenant)
         of.advisor.note(query)
         try:
-            return await find(self._databases(tenant)["entities"], query, page, self._clock.now())
+            return await find(self._databases(tenant)["entities"], query, page, self._clock.now(), of.recall)
         except PyMongoError as error:
             raise translate(error) from error
 
@@ -147,7 +149,8 @@ class MongoEntities:
             versions=self._next_version,
             write_concern=self._write_concern,
         )
-        return _Tenant(cache, committer, GroupedReads(database), IndexAdvisor(database["entities"]))
+        recall = Recall(cache, lambda: committer.epoch if committer.is_idle else None)
+        return _Tenant(cache, committer, GroupedReads(database), IndexAdvisor(database["entities"]), recall)
 
     def _next_version(self) -> str:
         return f"{self._presence.token}{next(self._numbers):x}"

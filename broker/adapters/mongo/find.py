@@ -11,8 +11,10 @@ from typing import Any, TypeAlias
 from pymongo.asynchronous.collection import AsyncCollection
 
 from broker.adapters.mongo import filters
+from broker.adapters.mongo.cache import EntityCache
 from broker.adapters.mongo.documents import escape, to_entity
 from broker.adapters.mongo.links import Links
+from broker.adapters.mongo.recall import Recall
 from broker.core.model.entity import Entity
 from broker.core.model.errors import TooComplexQuery
 from broker.core.model.instant import Instant
@@ -36,8 +38,10 @@ _TIME_MS = 20_000
 """Milliseconds after which MongoDB gives up a query."""
 
 
-async def find(collection: Collection, query: EntityQuery, page: PageRequest, now: Instant) -> EntityPage:
-    """The page of entities that satisfy the query at `now`.
+async def find(
+    collection: Collection, query: EntityQuery, page: PageRequest, now: Instant, recall: Recall | None = None
+) -> EntityPage:
+    """The page of entities that satisfy the query at `now`, as far as `recall` has them without decoding documents.
 
     Raises TooComplexQuery where too much would have to be looked at or ordered, and errors of the driver.
     """
@@ -46,7 +50,7 @@ async def find(collection: Collection, query: EntityQuery, page: PageRequest, no
         return await _ordered(collection, compiled, page, now)
     if compiled.residual is not None:
         return await _finished(collection, compiled, page, now)
-    return await _decided(collection, compiled, page, now)
+    return await _decided(collection, compiled, page, now, recall or Recall(EntityCache(0), lambda: None))
 
 
 async def count(collection: Collection, query: EntityQuery, now: Instant) -> int:
@@ -64,13 +68,17 @@ async def _count(collection: Collection, compiled: filters.Compiled, now: Instan
     return max(0, await collection.count_documents(compiled.timeless, maxTimeMS=_TIME_MS) - gone)
 
 
-async def _decided(collection: Collection, compiled: filters.Compiled, page: PageRequest, now: Instant) -> EntityPage:
+async def _decided(
+    collection: Collection, compiled: filters.Compiled, page: PageRequest, now: Instant, recall: Recall
+) -> EntityPage:
     documents: list[dict[str, Any]] = []
+    projection, began = recall.begin()
     if page.limit:
         wanted = page.limit + 1
         # batch_size one above: the answer then closes the cursor itself.
         cursor = collection.find(
             compiled.filter,
+            projection,
             sort=[("_id", 1)],
             skip=page.offset,
             limit=wanted,
@@ -84,7 +92,7 @@ async def _decided(collection: Collection, compiled: filters.Compiled, page: Pag
         total = page.offset + len(documents)
     elif page.count:
         total = await _count(collection, compiled, now)
-    return EntityPage([to_entity(document) for document in documents[: page.limit]], total, more)
+    return EntityPage(await recall.entities(collection, documents[: page.limit], began), total, more)
 
 
 async def _finished(collection: Collection, compiled: filters.Compiled, page: PageRequest, now: Instant) -> EntityPage:

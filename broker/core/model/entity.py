@@ -32,7 +32,7 @@ member              holds
 ==================  ==========================================================================================
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from broker.core.model.instant import Instant
@@ -58,7 +58,10 @@ NGSILD_NULL = "urn:ngsi-ld:null"
 
 @dataclass(slots=True)
 class Entity:
-    """An entity, expanded. Treat as immutable: a change builds another one and may share attribute lists."""
+    """An entity, expanded. Treat as immutable: a change builds another one and may share attribute lists.
+
+    `rendered` is a place where whoever writes the entity out may keep what came of it; another entity begins without.
+    """
 
     id: str
     types: list[str]
@@ -68,6 +71,7 @@ class Entity:
     modified_at: Instant = 0
     expires_at: Instant | None = None
     deleted_at: Instant | None = None
+    rendered: Any = field(default=None, init=False, repr=False, compare=False)
 
     def with_(self, **members: Any) -> "Entity":
         """The same entity with some members replaced."""

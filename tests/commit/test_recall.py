@@ -1,0 +1,47 @@
+"""Queries answered from memory: only what the database still has at that version."""
+
+import asyncio
+
+from test_commit import NAME, Brokers, brokers, creating, deleting, entity, setting
+
+from broker.core.ql.ast import EntityQuery, EntitySelector, PageRequest
+
+__all__ = ["brokers"]
+
+PAGE = PageRequest(limit=10)
+ALL = EntityQuery((EntitySelector(id_pattern="^urn:.*"),))
+
+
+async def values(of, page: PageRequest = PAGE) -> list:
+    found = (await of.entities.find("", ALL, page)).entities
+    return [each.attributes[NAME][0]["value"] for each in found]
+
+
+async def test_a_query_that_is_answered_from_memory_sees_what_another_process_wrote(brokers: Brokers) -> None:
+    first, second = await brokers.start(), await brokers.start()
+    await first.entities.write_many("", [creating(entity(f"urn:{each}", each)) for each in range(4)])
+    assert await values(first) == await values(first) == [0, 1, 2, 3]
+    await second.entities.write("", setting("urn:2", 20))
+    await second.entities.write("", deleting("urn:3"))
+    assert await values(first) == [0, 1, 20]
+
+
+async def test_what_was_read_while_it_changed_is_not_remembered_in_place_of_the_change(brokers: Brokers) -> None:
+    broker = await brokers.start()
+    await broker.entities.write("", creating(entity("urn:0", 0)))
+    for number in range(1, 30):
+        write, read = broker.entities.write("", setting("urn:0", number)), values(broker)
+        await asyncio.gather(write, read)
+        assert await values(broker) == [number]
+        again = await broker.entities.get("", "urn:0")
+        assert again is not None
+        assert again.attributes[NAME][0]["value"] == number
+
+
+async def test_more_entities_than_are_remembered_are_all_found(brokers: Brokers) -> None:
+    broker = await brokers.start()
+    broker.entities._of("").cache._capacity = 2
+    await broker.entities.write_many("", [creating(entity(f"urn:{each}", each)) for each in range(5)])
+    for _ in range(3):
+        assert await values(broker) == [0, 1, 2, 3, 4]
+        assert await values(broker, PageRequest(limit=2, offset=3)) == [3, 4]
