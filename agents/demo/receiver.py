@@ -54,6 +54,9 @@ class Receiver:
         # Without a @context of its own the notification bears whole IRIs: the last part is the name.
         plain = {name.rsplit("/", 1)[-1]: value for name, value in entity.items()}
         values = {name: plain[name] for name in device.kind.watched if name in plain}
+        if not values:
+            # The agents announce what a device can be told to do (a lamp's switch) before its first reading.
+            return
         left = self._left.pop(device.entity_id, None)
         delay = None if left is None else time.monotonic() - left
         self._console.notified(device.kind.entity_type, f"{device.commune.name}, {device.street}", values, delay)
