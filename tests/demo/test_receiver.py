@@ -13,7 +13,7 @@ async def notify(receiver: Receiver, *entities: dict) -> int:
     runner, port = await receiver.serve("127.0.0.1")
     try:
         async with aiohttp.ClientSession() as session:
-            answer = await session.post(f"http://127.0.0.1:{port}/", json={"data": list(entities)})
+            answer = await session.post(f"http://127.0.0.1:{port}", json={"data": list(entities)})
             return answer.status
     finally:
         await runner.cleanup()
