@@ -6,14 +6,14 @@ import aiohttp
 
 from agents.demo.console import Console
 from agents.demo.fleet import build
-from agents.demo.receiver import Receiver
+from agents.demo.receiver import PATH, Receiver
 
 
 async def notify(receiver: Receiver, *entities: dict) -> int:
     runner, port = await receiver.serve("127.0.0.1")
     try:
         async with aiohttp.ClientSession() as session:
-            answer = await session.post(f"http://127.0.0.1:{port}", json={"data": list(entities)})
+            answer = await session.post(f"http://127.0.0.1:{port}{PATH}", json={"data": list(entities)})
             return answer.status
     finally:
         await runner.cleanup()
