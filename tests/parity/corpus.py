@@ -56,7 +56,7 @@ def _instances():
 
 def corpus():
     """Some nine hundred entities: each instance alone, then at random with others."""
-    chance = random.Random(9)  # noqa: S311  # a fixed store, not a secret
+    chance = random.Random(9)  # a fixed store, not a secret
     instances = [{**each, "createdAt": NOW} for each in _instances()]
     found = [{NAMES[0]: [each]} for each in instances]
     found += [
