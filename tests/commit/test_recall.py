@@ -45,3 +45,13 @@ async def test_more_entities_than_are_remembered_are_all_found(brokers: Brokers)
     for _ in range(3):
         assert await values(broker) == [0, 1, 2, 3, 4]
         assert await values(broker, PageRequest(limit=2, offset=3)) == [3, 4]
+
+
+async def test_alone_again_it_does_not_answer_from_what_it_remembered_before_others_wrote(brokers: Brokers) -> None:
+    first, second = await brokers.start(), await brokers.start()
+    await first.entities.write("", creating(entity("urn:0", 1)))
+    await second.entities.write("", setting("urn:0", 2))
+    first.presence.living = {first.presence.token}
+    found = await first.entities.get("", "urn:0")
+    assert found is not None
+    assert found.attributes[NAME][0]["value"] == 2

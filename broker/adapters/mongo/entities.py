@@ -59,6 +59,7 @@ class MongoEntities:
         self._history = history
         self._numbers = itertools.count(1)
         self._tenants: dict[str, _Tenant] = {}
+        self._living = set(presence.living)
 
     async def write(self, tenant: str, write: EntityWrite) -> Change:
         """Commit one write; raises what its mutation raised."""
@@ -131,6 +132,11 @@ class MongoEntities:
             await of.advisor.close()
 
     def _of(self, tenant: str) -> _Tenant:
+        if self._presence.living != self._living:
+            # A process that has gone may have written, last of all, what is remembered here in an older state.
+            self._living = set(self._presence.living)
+            for each in self._tenants.values():
+                each.cache.clear()
         of = self._tenants.get(tenant)
         if of is None:
             of = self._tenants[tenant] = self._open(tenant)
