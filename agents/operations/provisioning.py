@@ -1,4 +1,8 @@
-"""Groups and devices after FIWARE's provisioning: kept, looked up by key, made anew when a group changes."""
+"""Groups and devices after FIWARE's provisioning: kept, looked up by key, made anew when a group changes.
+
+Here belongs what needs all of them at hand: unicity, look-up, autoprovisioning, acceptance. What one document may say
+is in `agents.core.iot_documents`, what a device makes of a measure in `agents.core.provisioned`, HTTP in `agents.http`.
+"""
 
 import asyncio
 from collections import OrderedDict

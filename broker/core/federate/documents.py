@@ -9,9 +9,9 @@ from typing import Any
 
 from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
-from broker.core.model.entity import NGSILD_NULL
 from broker.core.model.errors import BadRequestData
 from broker.core.model.instant import Instant, format_instant
+from broker.core.model.stored_document import merged
 from broker.core.model.subscription import Stored
 
 GENERATED = ("status", "timesSent", "timesFailed", "lastSuccess", "lastFailure", "createdAt", "modifiedAt")
@@ -47,16 +47,7 @@ def patched(stored: Stored, fragment: Mapping[str, Any], reference: Any, now: In
     changes = cleaned(fragment)
     if changes.pop("id", stored["id"]) != stored["id"]:
         raise BadRequestData("A registration's 'id' can't be changed; leave it out, or register the source anew.")
-    document, contexts = dict(stored["document"]), dict(stored.get("contexts") or {})
-    for name, value in changes.items():
-        contexts.pop(name, None)
-        if value is None or value == NGSILD_NULL:
-            document.pop(name, None)
-            continue
-        document[name] = value
-        if reference != stored["context"]:
-            contexts[name] = reference
-    return {**stored, "document": document, "contexts": contexts, "modifiedAt": now}
+    return {**merged(stored, changes, reference), "modifiedAt": now}
 
 
 def rendered(

@@ -6,6 +6,7 @@ from typing import Any
 from broker.core.model.entity import NGSILD_NULL
 from broker.core.model.errors import BadRequestData
 from broker.core.model.instant import Instant
+from broker.core.model.stored_document import merged
 from broker.core.model.subscription import GENERATED, GENERATED_IN_NOTIFICATION, Stored
 from broker.core.subscribe.parse import expiry
 
@@ -39,16 +40,7 @@ def patched(stored: Stored, fragment: Mapping[str, Any], reference: Any, now: In
     changes = cleaned(fragment)
     if changes.pop("id", stored["id"]) != stored["id"]:
         raise BadRequestData("A subscription's 'id' can't be changed; leave it out, or create another subscription.")
-    document, contexts = dict(stored["document"]), dict(stored.get("contexts") or {})
-    for name, value in changes.items():
-        contexts.pop(name, None)
-        if value is None or value == NGSILD_NULL:
-            document.pop(name, None)
-            continue
-        document[name] = value
-        if reference != stored["context"]:
-            contexts[name] = reference
     if changes.get("expiresAt") not in (None, NGSILD_NULL):
         check_expiry(changes, now)
     # Later than the former state, whosever clock that was: it tells the two apart.
-    return {**stored, "document": document, "contexts": contexts, "modifiedAt": max(now, stored["modifiedAt"] + 1)}
+    return {**merged(stored, changes, reference), "modifiedAt": max(now, stored["modifiedAt"] + 1)}
