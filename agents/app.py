@@ -32,7 +32,7 @@ from agents.operations.intake import Intake
 from agents.operations.iot import READABLE, Iot, Outside
 from agents.operations.network_server import NetworkSource, Publishers
 from agents.operations.observation import Observation
-from agents.operations.provisioning import CORE_CONTEXT
+from agents.operations.provisioned_devices import CORE_CONTEXT
 from agents.operations.status import Status
 from agents.operations.storage import Storage
 from agents.operations.supervise import Supervision

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.core.describe import device_id
-from agents.core.errors import AgentError, InvalidDescription
+from agents.core.errors import InvalidDescription
+from agents.core.iot_refusals import wrong_syntax
 
 _NAME = re.compile(r"[^<>();'=\"]+")
 _LENGTH = 1_024  # characters of a name; an apikey or an IRI is a tenth of that
@@ -17,22 +18,6 @@ _TEXTS = (
     "payloadType", "entityNameExp", "defaultEntityNameConjunction", "cmdMode", "jsonLdContext",
 )  # fmt: skip
 _FLAGS = ("timestamp", "autoprovision", "storeLastMeasure", "useCBflowControl")
-
-
-class ProvisioningError(AgentError):
-    """A provisioning request that is refused, under the name FIWARE's agents have for it."""
-
-    reason = "provisioning"
-
-    def __init__(self, name: str, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.name = name
-        self.status = status
-
-
-def wrong_syntax(detail: str) -> ProvisioningError:
-    """The document is not what it has to be."""
-    return ProvisioningError("WRONG_SYNTAX", 400, f"Wrong syntax in request: {detail}")
 
 
 def group_document(given: object, service: str, subservice: str) -> dict[str, Any]:

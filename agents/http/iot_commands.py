@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from fastapi import FastAPI, Request, Response
 
-from agents.core.iot_documents import wrong_syntax
+from agents.core.iot_refusals import wrong_syntax
 from agents.core.model import Device
 from agents.core.notified import Commanded, notified, updated
 from agents.http.iot_provisioning import answer, body

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request, Response
 
-from agents.core.iot_documents import ProvisioningError, wrong_syntax
+from agents.core.iot_refusals import ProvisioningError, wrong_syntax
 from agents.operations.provisioning import Provisioning
 
 BODY_LIMIT = 16 * 1024 * 1024

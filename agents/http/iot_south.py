@@ -7,7 +7,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 
 from agents.core.errors import MalformedMessage, SpoolFull
-from agents.core.iot_documents import ProvisioningError
+from agents.core.iot_refusals import ProvisioningError
 from agents.core.model import Device, Uplink
 from agents.core.topics import MeasureTopic
 from agents.networks import json_measures, ultralight

@@ -15,7 +15,9 @@ from agents.operations.courier import DeviceCourier, Encoder, Poster, Publisher
 from agents.operations.devices import Devices
 from agents.operations.item import Observer
 from agents.operations.listening import CommandBroker, Listening
-from agents.operations.provisioning import CORE_CONTEXT, Provisioning, ProvisioningStore
+from agents.operations.provisioned_devices import CORE_CONTEXT
+from agents.operations.provisioning import Provisioning
+from agents.operations.provisioning_store import ProvisioningStore
 from agents.operations.questions import EntityReader, Questions
 from agents.operations.storage import Storage
 from agents.operations.tally import Tally

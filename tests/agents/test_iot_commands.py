@@ -25,7 +25,8 @@ from agents.operations.commands import QUEUE_LIMIT, Commands
 from agents.operations.courier import DeviceCourier, pending
 from agents.operations.devices import Devices
 from agents.operations.listening import Listening
-from agents.operations.provisioning import CORE_CONTEXT, Provisioning
+from agents.operations.provisioned_devices import CORE_CONTEXT
+from agents.operations.provisioning import Provisioning
 from agents.operations.storage import Write
 from agents.operations.tally import Tally
 from tests.agents.calls import Calls

@@ -10,7 +10,8 @@ from agents.adapters.mongo.provisioning import MongoProvisioning
 from agents.core.errors import StoreUnavailable
 from agents.core.model import Uplink
 from agents.http.iot_provisioning import add_provisioning
-from agents.operations.provisioning import WAITING_KEPT, Provisioning
+from agents.operations.provisioning import Provisioning
+from agents.operations.waiting_devices import WAITING_KEPT
 from tests.agents.calls import Calls
 
 HEADERS = {"fiware-service": "OpenIoT", "fiware-servicepath": "/"}
