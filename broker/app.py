@@ -25,6 +25,7 @@ from broker.adapters.delivery.http import HttpSink
 from broker.adapters.delivery.mqtt import MqttSink
 from broker.adapters.mongo.client import DatabaseError, Databases, connect
 from broker.adapters.mongo.contexts import MongoContexts
+from broker.adapters.mongo.declared_indexes import MongoIndexes
 from broker.adapters.mongo.entities import MongoEntities
 from broker.adapters.mongo.entity_maps import MongoEntityMaps
 from broker.adapters.mongo.history import MongoHistory
@@ -40,6 +41,7 @@ from broker.http import gateway
 from broker.http.connection import Connection
 from broker.http.server import Server
 from broker.operations.deliveries import list_deliveries
+from broker.operations.indexes import IndexOperations
 from broker.operations.notify import Sink
 from broker.operations.ports import Ports
 from broker.operations.snapshots import Snapshots
@@ -148,6 +150,7 @@ class App:
             ports,
             health=self._health,
             deliveries=partial(list_deliveries, ports, subscriptions, self._outbox),
+            indexes=IndexOperations(ports, MongoIndexes(self._databases)),
             public_url=settings.public_url,
             max_body=settings.max_body,
             origins=settings.cors_origins,

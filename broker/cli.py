@@ -27,6 +27,7 @@ examples:
                                        the IoT agents alone, for a broker that runs elsewhere
   eclor codec import ~/lorawan-devices
                                        take makers' codecs for LoRaWAN devices; `eclor codec` tells more
+  eclor index declare serialNumber     prepare for queries by an attribute; `eclor index --help` tells more
   eclor device trace 24e124713c000001  what became of a device's last messages; `eclor device --help` tells more
 
 Options with a value can also be set in the environment: --mongo-url as ECLOR_MONGO_URL, and so on.
@@ -212,6 +213,7 @@ def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
 
 _HANDED_OVER = {
+    "index": ("broker.console.indexes", "see and declare what queries are prepared for"),
     "codec": ("agents.codecs", "test and import codecs of LoRaWAN devices"),
     "device": ("agents.console", "see what became of a device's messages, and who is silent"),
 }

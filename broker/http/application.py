@@ -12,10 +12,12 @@ from starlette.staticfiles import StaticFiles
 
 from broker.http.deliveries import Deliveries, add_deliveries
 from broker.http.description import describe
+from broker.http.indexes import add_indexes
 from broker.http.metrics import Metrics
 from broker.http.reference import render
 from broker.http.responses import CONFORMS_TO
 from broker.http.table import ROUTES
+from broker.operations.indexes import IndexOperations
 
 _PAGE = Path(__file__).parent / "page"
 _PAGE_HEADERS = {
@@ -37,12 +39,15 @@ def application(
     public_url: str,
     metrics: Metrics,
     deliveries: Deliveries | None = None,
+    indexes: IndexOperations | None = None,
 ) -> FastAPI:
     """Build it. For the arguments see `broker.http.gateway.build`."""
     app = FastAPI(title="ECLOR", version=_version(), summary=_TITLE, docs_url=None, redoc_url=None)
     _add_state(app, health, metrics)
     if deliveries is not None:
         add_deliveries(app, deliveries)
+    if indexes is not None:
+        add_indexes(app, indexes)
     _add_page(app)
     _describe_api(app, public_url)
     return app

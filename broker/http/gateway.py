@@ -20,6 +20,7 @@ from broker.http.problems import Refusal, respond_to
 from broker.http.router import Match, Router
 from broker.http.table import ROUTES
 from broker.http.tenant import tenant_of
+from broker.operations.indexes import IndexOperations
 from broker.operations.ports import Ports
 from broker.operations.snapshots import place_of
 
@@ -41,17 +42,19 @@ def build(
     health: Callable[[], Awaitable[dict[str, Any]]],
     public_url: str,
     deliveries: Deliveries | None = None,
+    indexes: IndexOperations | None = None,
     max_body: int = MAX_BODY,
     origins: Collection[str] = (),
 ) -> Asgi:
     """The ASGI callable that serves everything.
 
     `health` tells the state of what the broker depends on: it is answered as JSON, with 503 unless its `status` is
-    `ok`. `deliveries` tells which notifications failed (`GET /deliveries`). `public_url` is where clients reach the
-    broker. `max_body` is in bytes. `origins` are those of web pages, for `CrossOrigin`.
+    `ok`. `deliveries` tells which notifications failed (`GET /deliveries`), `indexes` what queries are prepared for
+    (`/indexes`). `public_url` is where clients reach the broker. `max_body` is in bytes. `origins` are those of web
+    pages, for `CrossOrigin`.
     """
     metrics = Metrics()
-    rest = application(health=health, public_url=public_url, metrics=metrics, deliveries=deliveries)
+    rest = application(health=health, public_url=public_url, metrics=metrics, deliveries=deliveries, indexes=indexes)
     return Gateway(ports, rest, metrics, CrossOrigin(origins, public_url), public_url, max_body)
 
 

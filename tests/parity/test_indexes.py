@@ -4,6 +4,7 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from broker.adapters.mongo import filters, indexes
+from broker.adapters.mongo.declared_indexes import MongoIndexes
 from broker.adapters.mongo.documents import to_document
 from broker.adapters.mongo.indexes import ASKED_OFTEN, IndexAdvisor, ensure_entity_indexes
 from broker.core.model.entity import Entity
@@ -11,6 +12,7 @@ from broker.core.ql.ast import EntityQuery, EntitySelector
 from broker.core.ql.geo import LOCATION, parse_geo
 from broker.core.ql.q import parse_q
 from broker.core.ql.types import TypeSelection
+from broker.operations.indexes import IndexTarget
 
 NOW = 1_800_000_000_000_000
 A = "https://example.org/a"
@@ -134,3 +136,22 @@ async def test_an_index_that_serves_no_query_for_a_day_is_dropped(collection, ad
     await advisor.review(90_000.0 + 90_000.0)
     assert not await _advised(collection)
     assert {"types", "location", "expiresAt"} <= set(await collection.index_information())
+
+
+async def test_an_index_that_was_declared_outlives_the_lack_of_questions(collection, advisor):
+    declared = MongoIndexes(lambda _tenant: collection.database)
+    await collection.database["meta"].drop()
+    target = IndexTarget("urn:text")
+    assert await declared.declare("", target, "Property")
+    assert not await declared.declare("", target, "Property")
+    for _ in range(ASKED_OFTEN):
+        advisor.note(_q("a==5"))
+    await advisor.settled()
+    later = indexes.UNUSED + 10
+    await advisor.review(0)
+    await advisor.review(later)
+    assert await _advised(collection) == {"asked urn:text.value", "asked urn:text.1"}
+    assert await _looked_at(collection, _q('text=="text 7"')) <= 2
+    assert await declared.withdraw("", target)
+    assert not await declared.withdraw("", target)
+    assert not await _advised(collection)

@@ -2,14 +2,13 @@
 
 An index on every attribute would make a write several times as expensive (measured: 15 times the CPU of an insert), an
 attribute without one makes MongoDB look at every entity of the type. So the paths that queries ask about are counted,
-and the ones asked for often get an index; those that nobody needs any more lose it.
+and the ones asked for often get an index; those that nobody needs any more lose it. What an operator declares stays.
 """
 
 import asyncio
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -20,6 +19,7 @@ from broker.core.model.entity import VALUE_MEMBER
 from broker.core.ql.ast import EntityQuery
 from broker.core.ql.geo import LOCATION
 from broker.core.ql.nodes import And, Compare, Exists, Or, Path, QNode
+from broker.operations.indexes import IndexTarget
 
 Collection: TypeAlias = AsyncCollection[dict[str, Any]]
 
@@ -41,9 +41,11 @@ _PREFIX = "asked "
 _SEVERAL = ".1"
 """Ends the names of indexes of those entities that have several instances of an attribute (see `interval_filter`):
 empty for most attributes, and kept as long as any other index of that attribute."""
-_NAME_MAX = 1_000
+NAME_MAX = 1_000
 """Bytes of an index's name. MongoDB sets no bound since 4.2, but names are listed and logged."""
 _SAMPLE = 50
+DECLARED = "declared indexes"
+"""The document of the tenant's collection `meta` that names them."""
 
 
 async def ensure_entity_indexes(collection: Collection) -> None:
@@ -54,20 +56,55 @@ async def ensure_entity_indexes(collection: Collection) -> None:
     await collection.create_index([("instancesExpireAt", 1)], name="instancesExpireAt", sparse=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a query asked about: the value of an attribute, a member of it, or its geometry."""
+def index_name(target: IndexTarget) -> str:
+    """The name of the index: readable, and the same in every process."""
+    what = ["geometry"] if target.geometry else [target.member] if target.member else ["value", *target.trail]
+    return _PREFIX + ".".join([escape(target.attribute), *map(str, what)])
 
-    attribute: str
-    trail: tuple[str, ...] = ()
-    member: str | None = None
-    geometry: bool = False
 
-    @property
-    def name(self) -> str:
-        """The name of the index: readable, and the same in every process."""
-        what = ["geometry"] if self.geometry else [self.member] if self.member else ["value", *self.trail]
-        return _PREFIX + ".".join([escape(self.attribute), *map(str, what)])
+def is_asked(name: str) -> bool:
+    """Whether that is the name of an index that serves questions about an attribute."""
+    return name.startswith(_PREFIX) and not name.endswith(_SEVERAL)
+
+
+async def create_index(collection: Collection, target: IndexTarget, kind: str) -> None:
+    """Build the index; `kind` says which member of the attribute's instances holds the value."""
+    name, field = index_name(target), f"attributes.{escape(target.attribute)}"
+    if target.geometry:
+        await collection.create_index([(f"{field}.geometry", "2dsphere")], name=name)
+        return
+    if target.member is not None:
+        await collection.create_index([(f"{field}.{target.member}", 1)], name=name, sparse=True)
+        return
+    several = f"{_PREFIX}{escape(target.attribute)}{_SEVERAL}"
+    value = ".".join((field, VALUE_MEMBER[kind], *target.trail))
+    # Before the other, whose presence says that both are there.
+    await collection.create_index([(f"{field}.1.type", 1)], name=several, sparse=True)
+    await collection.create_index([(f"{field}.type", 1), (value, 1)], name=name, sparse=True)
+
+
+async def drop_index(collection: Collection, name: str) -> None:
+    """Drop an index, and the one of several instances with the last index of its attribute."""
+    await collection.drop_index(name)
+    left = {each for each in await collection.index_information() if each.startswith(_PREFIX)}
+    for several in (each for each in left if each.endswith(_SEVERAL)):
+        if sum(each.startswith(several.removesuffix("1")) for each in left) == 1:
+            await collection.drop_index(several)
+
+
+async def kind_of(collection: Collection, attribute: str) -> str | None:
+    """The kind of attribute that it mostly is, by a sample; None where no entity has it."""
+    name = escape(attribute)
+    path = f"attributes.{name}.type"
+    cursor = collection.find({path: {"$exists": True}}, {path: 1}, limit=_SAMPLE)
+    kinds = [each["type"] for found in await cursor.to_list() for each in found["attributes"][name]]
+    return max(kinds, key=kinds.count) if kinds else None
+
+
+async def declared_names(collection: Collection) -> set[str]:
+    """The names of the indexes that an operator asked for."""
+    found = await collection.database["meta"].find_one({"_id": DECLARED})
+    return set(found["names"]) if found else set()
 
 
 class IndexAdvisor:
@@ -75,12 +112,12 @@ class IndexAdvisor:
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
-        self._counts: dict[_Asked, int] = {}
-        self._settled: set[_Asked] = set()
+        self._counts: dict[IndexTarget, int] = {}
+        self._settled: set[IndexTarget] = set()
         self._since = self._reviewed = time.monotonic()
         self._used: dict[str, tuple[int, float]] = {}
         self._task: asyncio.Task[None] | None = None
-        self._wanted: list[_Asked] = []
+        self._wanted: list[IndexTarget] = []
 
     def note(self, query: EntityQuery) -> None:
         """Count what a query asks about. Cheap; what follows happens in the background."""
@@ -126,63 +163,44 @@ class IndexAdvisor:
             self._task = None
 
     async def review(self, now: float) -> None:
-        """Drop advised indexes that served no query, whichever process asked, for `UNUSED` seconds before `now`."""
+        """Drop advised indexes that served no query, whichever process asked, for `UNUSED` seconds before `now`.
+
+        Those that an operator declared stay.
+        """
         self._reviewed = now
         cursor = await self._collection.aggregate([{"$indexStats": {}}])
-        advised = {index["name"]: int(index["accesses"]["ops"]) for index in await cursor.to_list()}
-        advised = {name: uses for name, uses in advised.items() if name.startswith(_PREFIX)}
-        for name, uses in list(advised.items()):
-            if name.endswith(_SEVERAL):
+        served = {each["name"]: int(each["accesses"]["ops"]) for each in await cursor.to_list()}
+        declared = await declared_names(self._collection)
+        for name, uses in served.items():
+            if not is_asked(name) or name in declared:
                 continue
             known, since = self._used.get(name, (-1, now))
             if known != uses:
                 self._used[name] = (uses, now)
             elif now - since > UNUSED:
                 self._used.pop(name)
-                advised.pop(name)
-                await self._collection.drop_index(name)
-        for name in [name for name in advised if name.endswith(_SEVERAL)]:
-            if sum(other.startswith(name.removesuffix("1")) for other in advised) == 1:
-                await self._collection.drop_index(name)
+                await drop_index(self._collection, name)
 
-    async def _create(self, asked: _Asked) -> None:
+    async def _create(self, asked: IndexTarget) -> None:
         existing = await self._collection.index_information()
-        advised = sum(name.startswith(_PREFIX) and not name.endswith(_SEVERAL) for name in existing)
-        name = asked.name
-        if name in existing or advised >= INDEXES_MAX or len(name.encode()) > _NAME_MAX:
+        advised = set(filter(is_asked, existing)) - await declared_names(self._collection)
+        name = index_name(asked)
+        if name in existing or len(advised) >= INDEXES_MAX or len(name.encode()) > NAME_MAX:
             return
         if await self._collection.estimated_document_count() < ENTITIES_MIN:
             return
-        field = f"attributes.{escape(asked.attribute)}"
-        if asked.geometry:
-            await self._collection.create_index([(f"{field}.geometry", "2dsphere")], name=name)
-            return
-        if asked.member is not None:
-            await self._collection.create_index([(f"{field}.{asked.member}", 1)], name=name, sparse=True)
-            return
-        kind = await self._kind(field)
+        kind = await kind_of(self._collection, asked.attribute)
         if kind is not None:
-            several = f"{_PREFIX}{escape(asked.attribute)}{_SEVERAL}"
-            value = ".".join((field, VALUE_MEMBER[kind], *asked.trail))
-            # Before the other, whose presence says that both are there.
-            await self._collection.create_index([(f"{field}.1.type", 1)], name=several, sparse=True)
-            await self._collection.create_index([(f"{field}.type", 1), (value, 1)], name=name, sparse=True)
-
-    async def _kind(self, field: str) -> str | None:
-        """The kind of attribute that the field mostly is, by a sample."""
-        cursor = self._collection.find({f"{field}.type": {"$exists": True}}, {f"{field}.type": 1}, limit=_SAMPLE)
-        name = field.removeprefix("attributes.")
-        kinds = [each["type"] for found in await cursor.to_list() for each in found["attributes"][name]]
-        return max(kinds, key=kinds.count) if kinds else None
+            await create_index(self._collection, asked, kind)
 
 
-def _asked(query: EntityQuery) -> Iterator[_Asked]:
+def _asked(query: EntityQuery) -> Iterator[IndexTarget]:
     if query.q is not None:
         for path in _paths(query.q):
             if len(path.attributes) == 1 and path.trail != ("*",):
-                yield _Asked(path.attributes[0], path.trail, path.member)
+                yield IndexTarget(path.attributes[0], path.trail, path.member)
     if query.geo is not None and query.geo.geoproperty != LOCATION and query.geo.relation != "disjoint":
-        yield _Asked(query.geo.geoproperty, geometry=True)
+        yield IndexTarget(query.geo.geoproperty, geometry=True)
 
 
 def _paths(node: QNode) -> Iterator[Path]:
