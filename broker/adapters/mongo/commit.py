@@ -46,6 +46,9 @@ _LONGEST_QUEUE = 100_000
 _PATIENCE = 20.0
 """Seconds for which a write outlasts an absent database."""
 
+_GEOMETRY_REFUSED = 16755
+"""MongoDB's code where an index cannot hold a geometry."""
+
 _JOURNAL = {"q": {"_id": "journal"}, "u": {"$inc": {"flushed": 1}}, "upsert": True}
 """A write whose only purpose is that the journal is flushed with all that came before it."""
 
@@ -59,11 +62,16 @@ class Round:
             self.open.setdefault(pending.write.entity_id, []).append(pending)
         self.sent: dict[str, EntityPlan] = {}
         self.reload: set[str] = set()
+        self.refused: dict[str, int] = {}
         self.written: list[EntityPlan] = []
 
 
 class Committer:
-    """Group commit for one tenant in this process. `epoch` moves whenever a group begins or ends."""
+    """Group commit for one tenant in this process.
+
+    `epoch` moves whenever a group begins or ends, `arrivals` when it may change which entities there are, or which are
+    selected by type and scope.
+    """
 
     def __init__(  # noqa: PLR0913 (the parts of one process, which `MongoEntities` puts together)
         self,
@@ -90,6 +98,7 @@ class Committer:
         self._ordered_before = {**write_concern, "j": False} if write_concern["w"] == 1 else write_concern
         self._queue: deque[Pending] = deque()
         self.epoch = 0
+        self.arrivals = 0
         self._task: asyncio.Task[None] | None = None
 
     async def commit(self, writes: Sequence[EntityWrite]) -> list[Change | NgsiLdError]:
@@ -110,8 +119,11 @@ class Committer:
             while self._queue:
                 size = min(len(self._queue), _LARGEST_GROUP)
                 self.epoch += 1
+                arrivals = self.arrivals
                 await self._commit_group([self._queue.popleft() for _ in range(size)])
                 self.epoch += 1
+                # Again at the end: what was read meanwhile may be older than what the group wrote.
+                self.arrivals += self.arrivals != arrivals
         finally:
             self._task = None
 
@@ -171,7 +183,7 @@ class Committer:
             if before is not None and _arrived(before, base):
                 round_.written.append(before)
                 continue
-            plan = plan_entity(pendings, base, self._versions())
+            plan = plan_entity(pendings, base, self._versions(), round_.refused.get(entity_id, 0))
             # What is refused or found needless writes nothing, so no version tells whether it was computed rightly.
             if (plan.refused or not plan.kind) and self._is_doubtful(entity_id, round_):
                 doubtful.append(entity_id)
@@ -180,7 +192,10 @@ class Committer:
         if doubtful:
             round_.reload.update(doubtful)
             bases = await load(self._database, doubtful)
-            plans += [plan_entity(round_.open[each], bases.get(each), self._versions()) for each in doubtful]
+            plans += [
+                plan_entity(round_.open[each], bases.get(each), self._versions(), round_.refused.get(each, 0))
+                for each in doubtful
+            ]
         self._answer_refused(round_, plans)
         return [plan for plan in plans if plan.changes] + round_.written
 
@@ -219,6 +234,7 @@ class Committer:
     async def _write(self, round_: Round, plans: Sequence[EntityPlan], concern: dict[str, Any]) -> None:
         known = set(map(id, round_.written))
         todo = [plan for plan in plans if id(plan) not in known]
+        self.arrivals += any(plan.moves for plan in todo)
         round_.sent.update((plan.entity_id, plan) for plan in todo if plan.kind)
         round_.written += [plan for plan in todo if not plan.kind]
         for kind, send in (("insert", self._insert), ("update", self._update), ("delete", self._delete)):
@@ -273,6 +289,11 @@ class Committer:
         round_.reload.add(plan.entity_id)
 
     def _refuse(self, round_: Round, plan: EntityPlan, error: dict[str, Any]) -> None:
+        """Tell the callers; for a geometry only after trying with shapes in its place (`stored_attribute`)."""
+        if error["code"] == _GEOMETRY_REFUSED and plan.refused_before < 2:
+            round_.refused[plan.entity_id] = plan.refused_before + 1
+            self._again(round_, plan)
+            return
         self._cache.forget(plan.entity_id)
         round_.sent.pop(plan.entity_id, None)
         _log.warning("entity refused by the database", tenant=self._tenant, entity=plan.entity_id, code=error["code"])

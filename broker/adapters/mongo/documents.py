@@ -10,14 +10,19 @@
 Attribute IRIs hold dots, which MongoDB reads as path separators, so field names are escaped; an instance is stored
 as it is in memory (`broker.core.model.entity`). MongoDB 4.4 refuses names that begin with `$` anywhere: where a JSON
 value has one, its names are escaped as well and the document says so in `escaped`. (ADR 2)
+
+Where MongoDB would refuse or overlook a geometry (`geo_cover`), `geometry` holds what covers it, and a further member
+of the instance, `drawn`, the geometry itself.
 """
 
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from broker.adapters.mongo.geo_cover import EVERYWHERE, cover, is_plain, is_wide
 from broker.core.model.entity import Attributes, Entity, Instance
 from broker.core.model.expiry import next_expiry
+from broker.core.ql.geo import LOCATION
 
 Document = dict[str, Any]
 
@@ -38,15 +43,17 @@ def unescape(name: str) -> str:
     return name.replace("%24", "$").replace("%2E", ".").replace("%25", "%") if "%" in name else name
 
 
-def to_document(entity: Entity, version: str) -> Document:
-    """The whole document of an entity."""
+def to_document(entity: Entity, version: str, refused: int = 0) -> Document:
+    """The whole document of an entity. `refused`: see `stored_attribute`."""
     document: Document = {
         "_id": entity.id,
         "types": entity.types,
         "createdAt": entity.created_at,
         "modifiedAt": entity.modified_at,
         "version": version,
-        "attributes": stored_attributes(entity.attributes),
+        "attributes": {
+            escape(name): stored_attribute(name, instances, refused) for name, instances in entity.attributes.items()
+        },
     }
     if entity.scopes is not None:
         document["scopes"] = entity.scopes
@@ -77,17 +84,21 @@ def to_entity(document: Document) -> Entity:
     )
 
 
-def stored_attributes(attributes: Attributes) -> Document:
-    """Attributes under escaped names."""
-    return {escape(name): stored_instances(instances) for name, instances in attributes.items()}
+def stored_attribute(name: str, instances: list[Instance], refused: int = 0) -> list[Instance]:
+    """The instances of an attribute of an entity as they are stored; the same list where nothing differs.
 
-
-def stored_instances(instances: list[Instance]) -> list[Instance]:
-    """Instances with their sub-attributes under escaped names; the same list where there are none."""
+    `refused`: how often MongoDB has refused the entity for a geometry. Once, and all that are no points get covers;
+    twice, and these are the whole Earth.
+    """
     for instance in instances:
-        if "attributes" in instance:
-            return [_stored_instance(each) for each in instances]
+        if "attributes" in instance or "geometry" in instance:
+            return [_stored_instance(_with_cover(name, each, refused)) for each in instances]
     return instances
+
+
+def stored_attributes(attributes: Attributes) -> Document:
+    """Attributes that no geo index knows, under escaped names."""
+    return {escape(name): list(map(_stored_instance, instances)) for name, instances in attributes.items()}
 
 
 def needs_escape(attributes: Attributes) -> bool:
@@ -101,12 +112,24 @@ def _stored_instance(instance: Instance) -> Instance:
     return {**instance, "attributes": stored_attributes(instance["attributes"])}
 
 
+def _with_cover(name: str, instance: Instance, refused: int) -> Instance:
+    geometry = instance.get("geometry")
+    if geometry is None or geometry["type"] == "Point":
+        return instance
+    # At the location there is always an index, so MongoDB tells; elsewhere it would overlook in silence.
+    if not refused and not is_wide(geometry) and (name == LOCATION or is_plain(geometry)):
+        return instance
+    return {**instance, "geometry": cover(geometry) if refused < 2 else EVERYWHERE, "drawn": geometry}
+
+
 def _loaded_attributes(attributes: Document) -> Attributes:
     loaded: Attributes = {}
     for name, instances in attributes.items():
         for instance in instances:
             if "attributes" in instance:
                 instance["attributes"] = _loaded_attributes(instance["attributes"])
+            if "drawn" in instance:
+                instance["geometry"] = instance.pop("drawn")
         loaded[unescape(name)] = instances
     return loaded
 

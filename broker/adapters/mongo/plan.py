@@ -13,7 +13,7 @@ from bson.errors import InvalidDocument
 from bson.raw_bson import RawBSONDocument
 
 from broker.adapters.mongo.cache import Stored
-from broker.adapters.mongo.documents import escape, needs_escape, stored_instances, to_document
+from broker.adapters.mongo.documents import escape, needs_escape, stored_attribute, to_document
 from broker.core.model.change import Change
 from broker.core.model.entity import Entity
 from broker.core.model.errors import BadRequestData, InternalError, NgsiLdError
@@ -68,6 +68,7 @@ class EntityPlan:
     statement: Any = None
     size: int = 0
     escaped: bool = False
+    refused_before: int = 0
 
     @property
     def entity_id(self) -> str:
@@ -75,14 +76,25 @@ class EntityPlan:
         return self.changes[0][1].entity.id
 
     @property
+    def moves(self) -> bool:
+        """Whether it may change which entities are selected by id, type, scope or presence."""
+        if self.kind != "update" or self.base is None or self.final is None:
+            return bool(self.kind)
+        before, after = self.base.entity, self.final
+        return (before.types, before.scopes, before.expires_at) != (after.types, after.scopes, after.expires_at)
+
+    @property
     def effective(self) -> list[tuple[Pending, Change]]:
         """The changes that changed something."""
         return [each for each in self.changes if not each[1].is_void]
 
 
-def plan_entity(pendings: list[Pending], base: Stored | None, version: str) -> EntityPlan:
-    """Run the mutations in order and build the statement. An entity that can't be stored refuses all of them."""
-    plan = EntityPlan(base, version)
+def plan_entity(pendings: list[Pending], base: Stored | None, version: str, refused_before: int = 0) -> EntityPlan:
+    """Run the mutations in order and build the statement. An entity that can't be stored refuses all of them.
+
+    `refused_before`: how often MongoDB refused the entity for a geometry.
+    """
+    plan = EntityPlan(base, version, refused_before=refused_before)
     current = base.entity if base else None
     for pending in pendings:
         try:
@@ -129,7 +141,7 @@ def _statement(plan: EntityPlan) -> tuple[str, dict[str, Any]]:
             return "", {}
         return "delete", {"q": {"_id": base.entity.id, "version": base.version}, "limit": 1}
     if base is None:
-        document = to_document(final, plan.version)
+        document = to_document(final, plan.version, plan.refused_before)
         plan.escaped = "escaped" in document
         return "insert", document
     return "update", {"q": {"_id": final.id, "version": base.version}, "u": _update(plan, base, final)}
@@ -140,10 +152,13 @@ def _update(plan: EntityPlan, base: Stored, final: Entity) -> dict[str, Any]:
     changed = {name: instances for name, instances in after.items() if instances is not before.get(name)}
     removed = [name for name in before if name not in after]
     if base.escaped or 2 * (len(changed) + len(removed)) > len(after) + 1 or needs_escape(changed):
-        document = to_document(final, plan.version)
+        document = to_document(final, plan.version, plan.refused_before)
         plan.escaped = "escaped" in document
         return document
-    assign: dict[str, Any] = {f"attributes.{escape(name)}": stored_instances(i) for name, i in changed.items()}
+    assign: dict[str, Any] = {
+        f"attributes.{escape(name)}": stored_attribute(name, instances, plan.refused_before)
+        for name, instances in changed.items()
+    }
     assign["modifiedAt"] = final.modified_at
     assign["version"] = plan.version
     remove = {f"attributes.{escape(name)}": True for name in removed}

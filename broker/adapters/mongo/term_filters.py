@@ -23,8 +23,12 @@ _NO_ARRAY = {"$not": {"$type": "array"}}
 _EXACT_KINDS = frozenset({"number", "string", "boolean"})
 _ORDERS = {">": "$gt", ">=": "$gte", "<": "$lt", "<=": "$lte"}
 _ENTITY_FIELDS = {"id": "_id", "type": "types", "scope": "scopes"}
-_WITH_MEMBERS = ("Property", "JsonProperty", "GeoProperty", "LanguageProperty")
+_DRAWN = "GeoProperty drawn"
+"""A GeoProperty whose geometry MongoDB has a cover of (`documents`): what was given is in `drawn`."""
+_WITH_MEMBERS = ("Property", "JsonProperty", "GeoProperty", _DRAWN, "LanguageProperty")
 """Kinds whose values can have members for a trail to address."""
+_MEMBER = {**VALUE_MEMBER, _DRAWN: "drawn"}
+_TYPE = {_DRAWN: "GeoProperty"}
 _INDEXED_ALONE = ("Property", "Relationship", "VocabProperty")
 _ZONE_DAYS = 5
 """Days that a zone of two digits of hours can be off (real ones are less than one)."""
@@ -135,16 +139,18 @@ def _unequal(node: Compare, datasets: Filter | None) -> Part:
 def _of_kind(node: Exists | Compare | Match, kind: str) -> Part:
     """The condition on an instance of this kind, with its `type`."""
     trail = node.path.trail
-    field = ".".join((VALUE_MEMBER[kind], *trail))
+    field = ".".join((_MEMBER[kind], *trail))
     part = _condition(node, field)
     guards = _member_exists(kind, trail, last=False) if trail else {}
-    return Part({"type": kind, **guards, **part.filter}, part.exact)
+    return Part({"type": _TYPE.get(kind, kind), **guards, **part.filter}, part.exact)
 
 
 def _member_exists(kind: str, trail: tuple[str, ...], *, last: bool = True) -> Filter:
     """That the steps of a trail are objects and not arrays (into which MongoDB would look); and that it leads on."""
-    steps = [VALUE_MEMBER[kind], *trail]
+    steps = [_MEMBER[kind], *trail]
     found: Filter = {".".join(steps[: number + 1]): _NO_ARRAY for number in range(len(trail))}
+    if trail and kind == "GeoProperty":
+        found["drawn"] = {"$exists": False}
     return {**found, ".".join(steps): {"$exists": True}} if last else found
 
 

@@ -64,6 +64,11 @@ def positions(geometry: Geometry) -> Iterator[Any]:
             yield part
 
 
+def is_simple(geometry: Geometry) -> bool:
+    """Whether areas have an inside that is beyond doubt, as OGC Simple Features want it: no edge meets another."""
+    return bool(_shape(geometry).is_valid)
+
+
 def _within_distance(reference: Geometry, maximum: float) -> GeoTest:
     """Whether all of a geometry lies in the buffer, as 4.10 puts it: not merely its nearest part."""
     if reference["type"] == "Point":
