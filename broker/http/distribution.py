@@ -6,13 +6,15 @@ from broker.core.federate.index import RegistrationIndex
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.draft import no_such_entity
 from broker.core.model.entity import Entity
+from broker.core.model.entity_map import EntityMap
 from broker.core.ql.ast import PageRequest
 from broker.http import params
 from broker.http.display import Display
+from broker.http.entity_maps import map_header
 from broker.http.message import Header, HeaderName, Request
 from broker.http.problems import Refusal
 from broker.http.selection import Selection
-from broker.operations.distributed import reads
+from broker.operations.distributed import maps, reads
 from broker.operations.distributed.asking import Inquiry, SourceWarning
 from broker.operations.federation import Origin
 from broker.operations.ports import EntityPage, Ports
@@ -65,12 +67,42 @@ async def query_distributed(
 ) -> tuple[EntityPage, list[Header]]:
     """5.7.2 with sources."""
     refuse_too_wide(selection.query, local=False)
-    splits = inquiry.federation.splits_entities
-    if "splitEntities" in parameters:
-        splits = params.flag(parameters, "splitEntities")
+    splits = _splits(inquiry, parameters)
     shown = _shown(display.representation.pick)
     found, told = await reads.query(inquiry, selection.query, page, shown, parameters, splits=splits)
     return found, warnings(told)
+
+
+async def retrieve_by_map(
+    inquiry: Inquiry, entity_id: str, display: Display, named: EntityMap | None, lifetime: int | None
+) -> tuple[Entity, list[Header]]:
+    """5.7.1 with sources and an entity map, `named` by the request or made for it."""
+    representation = display.representation
+    datasets = sorted(representation.dataset_ids or ())
+    entity, found, used = await maps.retrieve_mapped(
+        inquiry, entity_id, _shown(representation.pick), datasets, named, lifetime
+    )
+    told = warnings(found)
+    if used is not None:
+        told.append(map_header(used))
+    if entity is None:
+        raise Refusal(404, no_such_entity(entity_id), tuple(told))
+    return entity, told
+
+
+def asked_of(
+    inquiry: Inquiry, selection: Selection, parameters: Mapping[str, str], display: Display, signature: str
+) -> maps.Asked:
+    """A query as it reaches sources, for an entity map."""
+    refuse_too_wide(selection.query, local=False)
+    shown = _shown(display.representation.pick)
+    return maps.Asked(selection.query, shown, parameters, _splits(inquiry, parameters), signature)
+
+
+def _splits(inquiry: Inquiry, parameters: Mapping[str, str]) -> bool:
+    if "splitEntities" in parameters:
+        return params.flag(parameters, "splitEntities")
+    return inquiry.federation.splits_entities
 
 
 def _shown(pick: frozenset[str] | None) -> frozenset[str]:

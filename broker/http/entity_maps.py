@@ -1,10 +1,15 @@
 """Entity maps as requests name them: the header NGSILD-EntityMap and two parameters (clauses 6.4.3.2, 6.5.3.1)."""
 
-from collections.abc import Mapping
-from urllib.parse import quote, unquote
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from urllib.parse import quote
 
-from broker.core.model.entity_map import EntityMap
+import orjson
+
+from broker.core.jsonld.context import ActiveContext
+from broker.core.model.entity_map import EntityMap, named_by
 from broker.core.model.errors import BadRequestData
+from broker.core.ql.ast import EntitySelector
 from broker.core.temporal.aggregate import parse_duration
 from broker.http import params
 from broker.http.message import ENTITY_MAP, Header, Request
@@ -48,8 +53,25 @@ def _named(request: Request) -> str | None:
     header = request.header(b"ngsild-entitymap")
     if not header:
         return None
-    _, found, name = header.partition("/entityMaps/")
-    return params.require_uri(unquote(name) if found else header, "The entity map in NGSILD-EntityMap")
+    return params.require_uri(named_by(header), "The entity map in NGSILD-EntityMap")
+
+
+def signature_of(
+    parameters: Mapping[str, str], context: ActiveContext, selectors: Sequence[EntitySelector] | None = None
+) -> str:
+    """What tells a query from others, ids and pages apart: requests that use one map are to have the same filters."""
+    given = {name: parameters[name] for name in _FILTERS if name in parameters}
+    types = (
+        None if selectors is None else [None if each.types is None else each.types.alternatives for each in selectors]
+    )
+    told = orjson.dumps([given, types, context.reference], option=orjson.OPT_SORT_KEYS)
+    return blake2b(told, digest_size=16).hexdigest()
+
+
+_FILTERS = (
+    *("type", "attrs", "q", "scopeQ", "georel", "geometry", "coordinates", "geoproperty", "datasetId", "local"),
+    *("expandValues", "jsonKeys", "splitEntities", "csf"),
+)
 
 
 def map_header(entity_map: EntityMap) -> Header:

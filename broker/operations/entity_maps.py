@@ -1,9 +1,9 @@
 """Entity maps (clauses 5.14, 5.5.14): made for a query, used by the requests that follow it, forgotten in the end.
 
-What a map lists is fixed; what of it no longer satisfies the query is left out when a page is made.
+What a map lists is fixed, but for what of it is found not to satisfy the query any more when a page is made.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -22,11 +22,20 @@ MAX_ENTITIES = 20_000
 _AT_ONCE = 1_000
 
 
-async def map_query(ports: Ports, tenant: str, query: EntityQuery, wanted: int | None, *, local: bool) -> EntityMap:
-    """Clause 5.14.4. `wanted`: the lifetime suggested, in microseconds.
+async def map_query(
+    ports: Ports, tenant: str, query: EntityQuery, wanted: int | None, *, local: bool, signature: str = ""
+) -> EntityMap:
+    """Clause 5.14.4 of this broker alone. `wanted`: the lifetime suggested, in microseconds; `signature` tells queries
+    apart.
 
     Raises BadRequestData as a query does, TooManyResults beyond MAX_ENTITIES.
     """
+    found = await ids_here(ports, tenant, query, local=local)
+    return await keep_map(ports, tenant, found, wanted, signature)
+
+
+async def ids_here(ports: Ports, tenant: str, query: EntityQuery, *, local: bool) -> list[str]:
+    """The ids of all entities that the query finds here. Raises as `map_query` does."""
     found: list[str] = []
     more = True
     while more:
@@ -34,14 +43,33 @@ async def map_query(ports: Ports, tenant: str, query: EntityQuery, wanted: int |
         found += [entity.id for entity in page.entities]
         more = page.more and bool(page.entities)
         if len(found) > MAX_ENTITIES:
-            raise TooManyResults(f"An entity map lists at most {MAX_ENTITIES} entities; narrow the query.")
-    return await keep_map(ports, tenant, found, wanted)
+            raise too_many()
+    return found
 
 
-async def keep_map(ports: Ports, tenant: str, entity_ids: Iterable[str], wanted: int | None) -> EntityMap:
+def too_many() -> TooManyResults:
+    """What to answer where a map would list more than MAX_ENTITIES."""
+    return TooManyResults(f"An entity map lists at most {MAX_ENTITIES} entities; narrow the query.")
+
+
+async def keep_map(
+    ports: Ports, tenant: str, entity_ids: Iterable[str], wanted: int | None, signature: str = ""
+) -> EntityMap:
     """A new map of entities that are held here."""
+    return await keep_sources(ports, tenant, dict.fromkeys(entity_ids, (LOCAL,)), {}, wanted, signature)
+
+
+async def keep_sources(
+    ports: Ports,
+    tenant: str,
+    sources: Mapping[str, Sequence[str]],
+    linked: Mapping[str, str],
+    wanted: int | None,
+    signature: str = "",
+) -> EntityMap:
+    """A new map; the arguments are the members of EntityMap."""
     expires_at = ports.clock.now() + lifetime(wanted)
-    made = EntityMap(f"urn:ngsi-ld:EntityMap:{uuid4()}", expires_at, dict.fromkeys(entity_ids, (LOCAL,)))
+    made = EntityMap(f"urn:ngsi-ld:EntityMap:{uuid4()}", expires_at, sources, linked, signature)
     await _store(ports).create(tenant, made)
     return made
 
@@ -62,19 +90,35 @@ async def retrieve_entity_map(ports: Ports, tenant: str, map_id: str) -> EntityM
     return found
 
 
-async def update_entity_map(ports: Ports, tenant: str, map_id: str, fragment: Mapping[str, Any]) -> None:
-    """Clause 5.14.2: only the expiry can be changed. Raises BadRequestData, ResourceNotFound."""
-    await retrieve_entity_map(ports, tenant, map_id)
+async def update_entity_map(ports: Ports, tenant: str, map_id: str, fragment: Mapping[str, Any]) -> EntityMap:
+    """Clause 5.14.2: the map as it is now. Only the expiry can be changed. Raises BadRequestData, ResourceNotFound."""
+    found = await retrieve_entity_map(ports, tenant, map_id)
     expires_at = read_expiry(fragment, map_id, ports.clock.now())
-    if expires_at is not None and not await _store(ports).set_expiry(tenant, map_id, expires_at):
+    if expires_at is None:
+        return found
+    if not await _store(ports).set_expiry(tenant, map_id, expires_at):
         raise _no_such_map(map_id)
+    return replace(found, expires_at=expires_at)
 
 
-async def delete_entity_map(ports: Ports, tenant: str, map_id: str) -> None:
-    """Clause 5.14.3. Raises BadRequestData, ResourceNotFound."""
-    await retrieve_entity_map(ports, tenant, map_id)
+async def delete_entity_map(ports: Ports, tenant: str, map_id: str) -> EntityMap:
+    """Clause 5.14.3: the map as it was. Raises BadRequestData, ResourceNotFound."""
+    found = await retrieve_entity_map(ports, tenant, map_id)
     if not await _store(ports).delete(tenant, map_id):
         raise _no_such_map(map_id)
+    return found
+
+
+async def drop_entities(ports: Ports, tenant: str, entity_map: EntityMap, entity_ids: Sequence[str]) -> None:
+    """Take out of a map what does not match its query any more (clauses 4.3.6.7, 5.5.14)."""
+    if entity_ids:
+        await _store(ports).drop(tenant, entity_map.id, entity_ids)
+
+
+async def link_maps(ports: Ports, tenant: str, entity_map: EntityMap, linked: Mapping[str, str]) -> None:
+    """Note the maps that sources use from now on (clause 5.7.1.4)."""
+    if linked != entity_map.linked:
+        await _store(ports).link(tenant, entity_map.id, linked)
 
 
 def within(query: EntityQuery, entity_map: EntityMap) -> EntityQuery:

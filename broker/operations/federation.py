@@ -67,7 +67,8 @@ class Origin:
 class Forward:
     """A request to a source: path below /ngsi-ld/v1 (percent-encoded), parameters, a JSON body if there is one.
 
-    Names in parameters and body are those of `context`, which the body does not hold.
+    Names in parameters and body are those of `context`, which the body does not hold. `entity_map`: the id of the
+    source's own entity map that it shall use (clause 5.5.14).
     """
 
     method: str
@@ -75,6 +76,7 @@ class Forward:
     parameters: tuple[tuple[str, str], ...]
     context: ActiveContext
     body: Any = None
+    entity_map: str | None = None
 
 
 class Failure(StrEnum):
@@ -87,7 +89,8 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a source said. `body` is its JSON, None where there is none; `link` the @context that its header names.
+    """What a source said. `body` is its JSON, None where there is none; `link` the @context that its header names, and
+    `entity_map` the id of the entity map that it used. `has_next`: it names a page that follows.
 
     Where it said nothing usable, `failure` tells why, and `status` is that of an answer that could not be read, or 0.
     """
@@ -96,6 +99,8 @@ class Answer:
     body: Any = None
     link: str | None = None
     failure: Failure | None = None
+    entity_map: str | None = None
+    has_next: bool = False
 
     @property
     def is_success(self) -> bool:
@@ -108,6 +113,9 @@ class Forwarder(Protocol):
 
     async def send(self, registration: Registration, forward: Forward, origin: Origin, alias: str) -> Answer:
         """Ask the source of a registration in the name of the broker `alias`. Never raises."""
+
+    def deadline(self, registration: Registration) -> float:
+        """Seconds after which the source's answer is no longer waited for (clause 5.2.34)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,6 +264,12 @@ class EntityMapStore(Protocol):
     async def set_expiry(self, tenant: str, map_id: str, expires_at: Instant) -> bool:
         """Give it another end; whether it is there."""
 
+    async def drop(self, tenant: str, map_id: str, entity_ids: Sequence[str]) -> None:
+        """Take entities out of it; nothing where it is gone."""
+
+    async def link(self, tenant: str, map_id: str, linked: Mapping[str, str]) -> None:
+        """Give it other linked maps; nothing where it is gone."""
+
     async def delete(self, tenant: str, map_id: str) -> bool:
         """Remove it; whether it was there."""
 

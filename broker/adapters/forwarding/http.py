@@ -5,6 +5,7 @@ import re
 import ssl
 import time
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -13,6 +14,7 @@ from multidict import CIMultiDict
 from broker.core.federate.loop import write_via
 from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
+from broker.core.model.entity_map import named_by
 from broker.operations.federation import Answer, Failure, Forward, Origin
 
 DEFAULT_TIMEOUT = 6.0
@@ -33,10 +35,12 @@ _SPECIAL = frozenset(("accept", "contenttype", "jsonldcontext", "ngsildconforman
 _OURS = frozenset(
     (
         *("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"),
-        *("via", "ngsild-tenant", "content-type", "link"),
+        *("via", "ngsild-tenant", "content-type", "link", "ngsild-entitymap"),
     )
 )
 """What the connection or the registration itself decides; `contextSourceInfo` can't override it (clause 6.3.19)."""
+_SAFE = ":@!$&'()*+,;=~-._"
+_NEXT = re.compile(r';\s*rel="?next\b')
 _CONTEXT_LINK = re.compile(r'<([^<>]*)>[^<]*rel="?http://www\.w3\.org/ns/json-ld#context')
 
 
@@ -68,6 +72,10 @@ class HttpForwarder:
             self._cooling[registration.endpoint] = time.monotonic() + registration.cooldown
         return answer
 
+    def deadline(self, registration: Registration) -> float:
+        """Seconds: what the registration says, within bounds, else the default."""
+        return min(registration.timeout or self._timeout, LONGEST_TIMEOUT)
+
     async def close(self) -> None:
         """End all connections."""
         if self._session is not None:
@@ -78,8 +86,9 @@ class HttpForwarder:
 
     async def _ask(self, registration: Registration, forward: Forward, origin: Origin, alias: str) -> Answer:
         headers, body = _written(registration, forward, origin, alias)
-        parameters = [*forward.parameters, *((("local", "true"),) if registration.is_local_only else ())]
-        seconds = min(registration.timeout or self._timeout, LONGEST_TIMEOUT)
+        # A map that a source keeps is its own in any case, and its resource knows no such parameter.
+        alone = registration.is_local_only and not forward.path.startswith("/entityMaps/")
+        parameters = [*forward.parameters, *((("local", "true"),) if alone else ())]
         try:
             async with self._opened().request(
                 forward.method,
@@ -87,7 +96,7 @@ class HttpForwarder:
                 params=parameters,
                 data=body,
                 headers=headers,
-                timeout=aiohttp.ClientTimeout(total=seconds),
+                timeout=aiohttp.ClientTimeout(total=self.deadline(registration)),
                 allow_redirects=False,
             ) as response:
                 return await _read(response)
@@ -130,11 +139,14 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
         if size > LARGEST_ANSWER:
             return Answer(response.status, failure=Failure.INVALID)
         parts.append(part)
-    content, link = b"".join(parts), _linked(response.headers.getall("Link", []))
+    links = response.headers.getall("Link", [])
+    content, link, following = b"".join(parts), _linked(links), any(map(_NEXT.search, links))
+    named = response.headers.get("NGSILD-EntityMap")
+    entity_map = named_by(named) if named else None
     if not content.strip():
-        return Answer(response.status, None, link)
+        return Answer(response.status, None, link, None, entity_map, following)
     try:
-        return Answer(response.status, orjson.loads(content), link)
+        return Answer(response.status, orjson.loads(content), link, None, entity_map, following)
     except orjson.JSONDecodeError:
         # An error is an error, in whatever words; an entity has to be JSON.
         failure = Failure.INVALID if 200 <= response.status < 300 else None
@@ -166,6 +178,8 @@ def _written(
             headers[key] = value
     if registration.tenant:
         headers["NGSILD-Tenant"] = registration.tenant
+    if forward.entity_map is not None:
+        headers["NGSILD-EntityMap"] = f"/ngsi-ld/v1/entityMaps/{quote(forward.entity_map, safe=_SAFE)}"
     context = forward.context
     inside = forward.body is not None and registration.context is None and _is_inside(info, forward.body, context)
     if context.link is not None and not inside:

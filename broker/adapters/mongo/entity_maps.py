@@ -1,9 +1,10 @@
 """EntityMapStore on the collection `entityMaps` of a tenant's database.
 
-`{_id, expiresAt: µs, goneAt: Date, entities: [{id, sources}], linked: [[registration, map]]}`: identifiers have dots,
-so they are values, not names of fields. MongoDB removes a map within about a minute of `goneAt`.
+`{_id, expiresAt: µs, goneAt: Date, entities: [{id, sources}], linked: [[registration, map]], query}`: identifiers have
+dots, so they are values, not names of fields. MongoDB removes a map within about a minute of `goneAt`.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -49,16 +50,26 @@ class MongoEntityMaps:
 
     async def set_expiry(self, tenant: str, map_id: str, expires_at: Instant) -> bool:
         """Give it another end; whether it is there."""
-        change = {"$set": {"expiresAt": expires_at, "goneAt": _date(expires_at)}}
-        try:
-            return (await self._of(tenant).update_one({"_id": map_id}, change)).matched_count == 1
-        except PyMongoError as error:
-            raise translate(error) from error
+        return await self._change(tenant, map_id, {"$set": {"expiresAt": expires_at, "goneAt": _date(expires_at)}})
+
+    async def drop(self, tenant: str, map_id: str, entity_ids: Sequence[str]) -> None:
+        """Take entities out of it; nothing where it is gone."""
+        await self._change(tenant, map_id, {"$pull": {"entities": {"id": {"$in": list(entity_ids)}}}})
+
+    async def link(self, tenant: str, map_id: str, linked: Mapping[str, str]) -> None:
+        """Give it other linked maps; nothing where it is gone."""
+        await self._change(tenant, map_id, {"$set": {"linked": [list(pair) for pair in linked.items()]}})
 
     async def delete(self, tenant: str, map_id: str) -> bool:
         """Remove it; whether it was there."""
         try:
             return (await self._of(tenant).delete_one({"_id": map_id})).deleted_count == 1
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def _change(self, tenant: str, map_id: str, change: dict[str, Any]) -> bool:
+        try:
+            return (await self._of(tenant).update_one({"_id": map_id}, change)).matched_count == 1
         except PyMongoError as error:
             raise translate(error) from error
 
@@ -87,12 +98,14 @@ def _to_document(entity_map: EntityMap) -> dict[str, Any]:
         "goneAt": _date(entity_map.expires_at),
         "entities": [{"id": each, "sources": list(sources)} for each, sources in entity_map.sources.items()],
         "linked": [list(pair) for pair in entity_map.linked.items()],
+        "query": entity_map.query,
     }
 
 
 def _to_map(document: dict[str, Any]) -> EntityMap:
     sources = {each["id"]: tuple(each["sources"]) for each in document["entities"]}
-    return EntityMap(document["_id"], document["expiresAt"], sources, dict(document["linked"]))
+    linked, query = dict(document["linked"]), document.get("query", "")
+    return EntityMap(document["_id"], document["expiresAt"], sources, linked, query)
 
 
 def _date(instant: Instant) -> datetime:

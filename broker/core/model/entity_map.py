@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from broker.core.model.errors import BadRequestData
 from broker.core.model.instant import Instant, format_instant, parse_instant
@@ -21,13 +22,21 @@ USUAL = 600_000_000
 class EntityMap:
     """`sources`: entity id to the ids of the registrations that hold it, or LOCAL, in the order in which they are met.
 
-    `linked`: registration id to the id of the entity map that its source keeps for the same requests.
+    `linked`: registration id to the id of the entity map that its source keeps for the same requests. `query` tells the
+    filters that it was made with from others; empty: it was made for one entity.
     """
 
     id: str
     expires_at: Instant
     sources: Mapping[str, Sequence[str]]
     linked: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
+
+
+def named_by(header: str) -> str:
+    """The id of the map that a header NGSILD-EntityMap names, by its id or by its location."""
+    _, found, name = header.partition("/entityMaps/")
+    return unquote(name) if found else header
 
 
 def lifetime(wanted: int | None) -> int:

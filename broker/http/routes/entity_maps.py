@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 from broker.core.jsonld.context import ActiveContext
-from broker.core.model.entity_map import render_entity_map
+from broker.core.model.entity_map import EntityMap, render_entity_map
+from broker.core.model.instant import format_instant
 from broker.core.ql.ast import EntitySelector
 from broker.http.display import read_display
-from broker.http.entity_maps import lifetime_of, map_header
-from broker.http.message import Request, Response
+from broker.http.distribution import asked_of, inquiry_for, sources_of, warnings
+from broker.http.entity_maps import lifetime_of, map_header, signature_of
+from broker.http.message import Header, Request, Response
 from broker.http.negotiate import SPATIAL, answer_type, context_of, read_object
 from broker.http.parameters import (
     DISTRIBUTION,
@@ -28,6 +30,7 @@ from broker.http.responses import no_content, plain_json
 from broker.http.route import Answer, Route
 from broker.http.selection import check_links, parameters_of, read_selection, selectors_of
 from broker.operations import entity_maps
+from broker.operations.distributed.maps import follow, map_distributed
 from broker.operations.ports import Ports
 
 
@@ -55,12 +58,23 @@ async def _create(
     selectors: tuple[EntitySelector, ...] | None = None,
 ) -> Response:
     selection = read_selection(parameters, context, selectors)
-    check_links(selection.query, read_display(parameters, context, media_type).linking.level)
-    made = await entity_maps.map_query(
-        ports, request.tenant, selection.query, lifetime_of(parameters), local=selection.local
-    )
+    display = read_display(parameters, context, media_type)
+    check_links(selection.query, display.linking.level)
+    signature, lifetime = signature_of(parameters, context, selectors), lifetime_of(parameters)
+    index = None if selection.local else sources_of(ports, request)
+    told: list[Header] = []
+    if index is None:
+        made = await entity_maps.map_query(
+            ports, request.tenant, selection.query, lifetime, local=selection.local, signature=signature
+        )
+    else:
+        inquiry = await inquiry_for(ports, request, index, context)
+        made, found = await map_distributed(
+            inquiry, asked_of(inquiry, selection, parameters, display, signature), lifetime
+        )
+        told = warnings(found)
     response = plain_json(201, render_entity_map(made))
-    response.headers.append(map_header(made))
+    response.headers += [*told, map_header(made)]
     return response
 
 
@@ -73,15 +87,36 @@ async def retrieve(ports: Ports, request: Request) -> Response:
 
 async def update(ports: Ports, request: Request) -> Response:
     """5.14.2."""
-    document, _ = await read_object(ports, request)
-    await entity_maps.update_entity_map(ports, request.tenant, request.path[0], document)
+    document, context = await read_object(ports, request)
+    updated = await entity_maps.update_entity_map(ports, request.tenant, request.path[0], document)
+    if updated.linked and "expiresAt" in document:
+        change = {"type": "EntityMap", "expiresAt": format_instant(updated.expires_at)}
+        await _follow(ports, request, context, updated, "PATCH", "updateEntityMap", change)
     return no_content()
 
 
 async def delete(ports: Ports, request: Request) -> Response:
     """5.14.3."""
-    await entity_maps.delete_entity_map(ports, request.tenant, request.path[0])
+    deleted = await entity_maps.delete_entity_map(ports, request.tenant, request.path[0])
+    if deleted.linked:
+        await _follow(ports, request, await context_of(ports, request), deleted, "DELETE", "deleteEntityMap")
     return no_content()
+
+
+async def _follow(
+    ports: Ports,
+    request: Request,
+    context: ActiveContext,
+    entity_map: EntityMap,
+    method: str,
+    operation: str,
+    change: dict[str, str] | None = None,
+) -> None:
+    """The maps that sources keep for this one go the same way."""
+    index = sources_of(ports, request)
+    if index is not None:
+        inquiry = await inquiry_for(ports, request, index, context)
+        await follow(inquiry, entity_map, method, operation, change)
 
 
 _MADE = (Answer(201, "The map of the entities found.", "EntityMap", ("NGSILD-EntityMap",)),)

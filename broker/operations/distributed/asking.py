@@ -1,8 +1,8 @@
 """Putting questions to sources, and reading their answers as entities (clauses 4.3.6, 6.3.17)."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -43,14 +43,16 @@ class SourceWarning:
 
 @dataclass(slots=True)
 class Heard:
-    """What one source said to one question: its entities in order, and what was wrong."""
+    """What one source said to one question: its entities in order, what was wrong, and the entity map that it used."""
 
     question: Asking
     entities: list[Entity] = field(default_factory=list)
     is_complete: bool = True
     warning: SourceWarning | None = None
+    entity_map: str | None = None
 
 
+_FOR_A_MAP = ("entityMap", "true")
 _LISTS = ("attrs", "datasetId", "expandValues", "jsonKeys")
 """Members of a Query that are arrays where parameters separate with commas."""
 _TEXTS = {
@@ -105,10 +107,9 @@ class Inquiry:
         if question.is_loop:
             heard.warning = SourceWarning(199, question.registration.id)
             return heard
-        registration, context = question.registration, self.context_for(question.registration)
+        context = self.context_for(question.registration)
         if question.operation == "retrieveEntity":
-            forward = retrieval(question, parameters.of(question, context), context)
-            await self._hear(heard, await self.send(registration, forward), context)
+            await self._put(heard, retrieval(question, parameters.of(question, context), context), parameters)
             return heard
         received = 0
         while received < need and heard.warning is None:
@@ -117,23 +118,43 @@ class Inquiry:
                 parameters.of(question, context) if need == 1 else parameters.page(question, context, limit, received)
             )
             forward = query_by_post(pairs, context) if question.operation == "queryBatch" else _query(pairs, context)
-            count = await self._hear(heard, await self.send(registration, forward), context)
+            count, more = await self._put(heard, forward, parameters)
             received += count
-            if count < limit:
+            if not count or (count < limit and not more):
                 return heard
         heard.is_complete = need == 1
         return heard
+
+    async def _put(self, heard: Heard, forward: Forward, parameters: "Parameters") -> tuple[int, bool]:
+        """Send one request of a question, and take in the answer: how many entities it had, if it said there are more.
+
+        All has to be done by the deadline of the source, the loading of a @context that it names included.
+        """
+        registration = heard.question.registration
+        until = asyncio.get_running_loop().time() + self.federation.forwarder.deadline(registration)
+        answer = await self.send(registration, replace(forward, entity_map=parameters.maps.get(registration.id)))
+        if answer.status == 400 and _FOR_A_MAP in forward.parameters:
+            # It knows nothing of entity maps although it was registered so (groups of operations have grown).
+            pairs = tuple(pair for pair in forward.parameters if pair != _FOR_A_MAP)
+            answer = await self.send(registration, replace(forward, parameters=pairs))
+        heard.entity_map = answer.entity_map or heard.entity_map
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._hear(heard, answer, forward.context), answer.has_next
+        except TimeoutError:
+            heard.warning = SourceWarning(199, registration.id)
+            return 0, False
 
     async def _hear(self, heard: Heard, answer: Answer, context: ActiveContext) -> int:
         """Take in what an answer holds; how many entities it had, including those the registration does not cover."""
         registration = heard.question.registration
         if not answer.is_success:
-            heard.warning = _warning(registration, answer)
+            heard.warning = warning_of(registration, answer)
             return 0
         documents = answer.body if isinstance(answer.body, list) else [answer.body]
         try:
             entities = [await self._entity(each, answer, context) for each in documents]
-        except NgsiLdError:
+        except (NgsiLdError, RecursionError):
             heard.warning = SourceWarning(111, registration.id)
             return 0
         heard.entities += [each for entity in entities if (each := admitted(registration, entity)) is not None]
@@ -154,11 +175,14 @@ class Parameters:
     """The parameters of a question: those that every source gets, and what its registration narrows.
 
     `filters` are those whose attributes a source has to cover in order to decide them: name and value, and attributes.
+    `maps` are the entity maps that sources are to use, by registration; with `wants_maps` they are asked for one.
     """
 
     common: tuple[tuple[str, str], ...] = ()
     filters: tuple[tuple[tuple[tuple[str, str], ...], frozenset[str]], ...] = ()
     written_with: ActiveContext | None = None
+    maps: Mapping[str, str] = field(default_factory=dict)
+    wants_maps: bool = False
 
     def of(self, question: Asking, context: ActiveContext) -> tuple[tuple[str, str], ...]:
         """For one question, with names as `context` has them."""
@@ -175,6 +199,8 @@ class Parameters:
         for given, attributes in self.filters:
             if self.applies(question, attributes, context):
                 found += given
+        if self.wants_maps and question.registration.id not in self.maps and keeps_maps(question.registration):
+            found.append(_FOR_A_MAP)
         return (*found, *self.common)
 
     def page(self, question: Asking, context: ActiveContext, limit: int, offset: int) -> tuple[tuple[str, str], ...]:
@@ -189,6 +215,11 @@ class Parameters:
         covered = {name for each in question.registration.information for name in each.attributes or ()}
         whole = any(each.attributes is None for each in question.registration.information)
         return whole or covered.issuperset(attributes)
+
+
+def keeps_maps(registration: Registration) -> bool:
+    """Whether the source offers entity maps, so that it may be asked for the one that it used."""
+    return not registration.operations.isdisjoint(("createEntityMapQueryEntity", "retrieveEntityMap"))
 
 
 def retrieval(question: Asking, pairs: tuple[tuple[str, str], ...], context: ActiveContext) -> Forward:
@@ -227,7 +258,7 @@ def written_types(types: TypeSelection, context: ActiveContext) -> str:
     return ",".join(written)
 
 
-def _warning(registration: Registration, answer: Answer) -> SourceWarning | None:
+def warning_of(registration: Registration, answer: Answer) -> SourceWarning | None:
     """Nothing found is no abnormal behaviour (clause 6.3.17)."""
     if answer.failure is Failure.INVALID:
         return SourceWarning(111, registration.id)

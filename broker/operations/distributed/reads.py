@@ -1,6 +1,6 @@
 """Retrieving and querying entities that are here and elsewhere (clauses 5.7.1, 5.7.2, 4.3.6.7, 4.5.5)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from broker.core.federate.match import Wanted, attributes_of, wanted_by
@@ -17,7 +17,10 @@ from broker.operations.ports import EntityPage
 MAX_CANDIDATES = 5_000
 """Entities looked at for one query, of each source: five requests of a thousand, some megabytes."""
 
-_SYSTEM_ATTRIBUTES = ("options", "sysAttrs")
+LONGEST_IDS = 6_000
+"""Characters of ids in one question: servers commonly take request lines of 8,000."""
+
+SYSTEM_ATTRIBUTES = ("options", "sysAttrs")
 """What tells which of two versions is newer (clause 4.5.5.3)."""
 
 
@@ -38,9 +41,9 @@ async def retrieve(
     )
     questions = _questions(inquiry, wanted, names, ("retrieveEntity", "queryEntity", "queryBatch"))
     local = await inquiry.ports.entities.get(inquiry.tenant, entity_id)
-    parameters = Parameters((_SYSTEM_ATTRIBUTES,))
-    heard = await inquiry.ask_all(_of_one(questions), parameters, 1) if questions else []
-    merged = _merge(inquiry, [local] if local is not None else [], heard)
+    parameters = Parameters((SYSTEM_ATTRIBUTES,))
+    heard = await inquiry.ask_all(once_each(questions), parameters, 1) if questions else []
+    merged = merge(inquiry, [local] if local is not None else [], heard)
     return merged.entities.get(entity_id), merged.warnings
 
 
@@ -62,15 +65,12 @@ async def query(
         BadRequestData: an order is asked for of entities that are elsewhere.
         TooManyResults: more candidates than can be put together.
     """
-    filtering = _filtering(query)
-    wanted = wanted_by(EntityQuery(selectors=query.selectors) if splits else query, attributes=names)
-    wanted = replace(wanted, dataset_ids=frozenset(query.dataset_ids), geo=query.geo, scope=query.scope)
-    projected = names | filtering if names else names
-    questions = _questions(inquiry, wanted, projected, ("queryEntity", "queryBatch"))
-    if page.order and questions:
-        raise BadRequestData("orderBy needs local=true, since sources have entities that the query asks for.")
-    parameters = _parameters(inquiry, query, given, splits=splits)
-    decided = not splits and all(_decides(each, parameters, inquiry) for each in questions)
+    wanted, projected = wanted_of(query, names, splits=splits)
+    questions = divided(_questions(inquiry, wanted, projected, ("queryEntity", "queryBatch")))
+    if questions:
+        refuse_order(page)
+    parameters = parameters_for(inquiry, query, given, splits=splits)
+    decided = not splits and all(decides(each, parameters, inquiry) for each in questions)
     everything = page.count or not decided
     need = MAX_CANDIDATES if everything else page.offset + page.limit + 1
     if need > MAX_CANDIDATES:
@@ -82,12 +82,42 @@ async def query(
         raise TooManyResults(
             f"More than {MAX_CANDIDATES} distributed entities may match; narrow the query by type, id or idPattern."
         )
-    held = await _complete_here(inquiry, local.entities, heard)
-    merged = _merge(inquiry, held, heard)
-    selected = _selected(merged, query if not decided else EntityQuery(selectors=query.selectors))
-    shown = selected[page.offset : page.offset + page.limit]
-    total = len(selected) if page.count else None
-    return EntityPage(shown, total, len(selected) > page.offset + page.limit), merged.warnings
+    held = await complete_here(inquiry, local.entities, heard)
+    merged = merge(inquiry, held, heard)
+    found = selected(merged, query if not decided else EntityQuery(selectors=query.selectors))
+    shown = found[page.offset : page.offset + page.limit]
+    total = len(found) if page.count else None
+    return EntityPage(shown, total, len(found) > page.offset + page.limit), merged.warnings
+
+
+def refuse_order(page: PageRequest) -> None:
+    """Raise BadRequestData where an order is asked for of entities that are elsewhere (clause 5.7.2.4)."""
+    if page.order:
+        raise BadRequestData("orderBy needs local=true, since sources have entities that the query asks for.")
+
+
+def wanted_of(query: EntityQuery, names: frozenset[str], *, splits: bool) -> tuple[Wanted, frozenset[str]]:
+    """What a query wants of sources, and the attributes to ask for (none: all)."""
+    wanted = wanted_by(EntityQuery(selectors=query.selectors) if splits else query, attributes=names)
+    wanted = replace(wanted, dataset_ids=frozenset(query.dataset_ids), geo=query.geo, scope=query.scope)
+    # A source would take attributes as a filter, which a part of an entity need not satisfy.
+    return wanted, frozenset() if splits or not names else names | attributes_filtered(query)
+
+
+def divided(questions: Iterable[Asking]) -> list[Asking]:
+    """The questions, each with no more ids than a URL should hold."""
+    found: list[Asking] = []
+    for each in questions:
+        group: list[str] = []
+        size = 0
+        for entity_id in each.selector.ids:
+            if group and size + len(entity_id) > LONGEST_IDS:
+                found.append(replace(each, selector=replace(each.selector, ids=tuple(group))))
+                group, size = [], 0
+            group.append(entity_id)
+            size += len(entity_id) + 1
+        found.append(replace(each, selector=replace(each.selector, ids=tuple(group))) if group else each)
+    return found
 
 
 def _questions(inquiry: Inquiry, wanted: Wanted, projected: frozenset[str], operations: Sequence[str]) -> list[Asking]:
@@ -95,7 +125,7 @@ def _questions(inquiry: Inquiry, wanted: Wanted, projected: frozenset[str], oper
     return plan_questions(candidates, wanted, projected, operations, inquiry.journey)
 
 
-def _of_one(questions: list[Asking]) -> list[Asking]:
+def once_each(questions: list[Asking]) -> list[Asking]:
     """Each source once for the same types and attributes."""
     found: dict[tuple[str, TypeSelection | None, frozenset[str] | None], Asking] = {}
     for each in questions:
@@ -103,13 +133,15 @@ def _of_one(questions: list[Asking]) -> list[Asking]:
     return list(found.values())
 
 
-def _filtering(query: EntityQuery) -> frozenset[str]:
+def attributes_filtered(query: EntityQuery) -> frozenset[str]:
+    """The attributes that the filters of a query look at."""
     names = frozenset() if query.q is None else attributes_of(query.q)
     return names if query.geo is None else names | {query.geo.geoproperty}
 
 
-def _parameters(inquiry: Inquiry, query: EntityQuery, given: Mapping[str, str], *, splits: bool) -> Parameters:
-    common: tuple[tuple[str, str], ...] = (_SYSTEM_ATTRIBUTES,)
+def parameters_for(inquiry: Inquiry, query: EntityQuery, given: Mapping[str, str], *, splits: bool) -> Parameters:
+    """What every source is asked, and the filters that those get that can decide them."""
+    common: tuple[tuple[str, str], ...] = (SYSTEM_ATTRIBUTES,)
     if splits:
         return Parameters(common)
     filters = []
@@ -124,12 +156,13 @@ def _parameters(inquiry: Inquiry, query: EntityQuery, given: Mapping[str, str], 
     return Parameters(common, tuple(filters), inquiry.client)
 
 
-def _decides(question: Asking, parameters: Parameters, inquiry: Inquiry) -> bool:
+def decides(question: Asking, parameters: Parameters, inquiry: Inquiry) -> bool:
+    """Whether the source decides all filters itself."""
     context = inquiry.context_for(question.registration)
     return all(parameters.applies(question, names, context) for _, names in parameters.filters)
 
 
-async def _complete_here(inquiry: Inquiry, local: list[Entity], heard: list[Heard]) -> list[Entity]:
+async def complete_here(inquiry: Inquiry, local: list[Entity], heard: list[Heard]) -> list[Entity]:
     """This broker's versions of all entities found, also of those that only a source found to match."""
     known = {each.id for each in local}
     missing = {entity.id for each in heard for entity in each.entities} - known
@@ -138,7 +171,7 @@ async def _complete_here(inquiry: Inquiry, local: list[Entity], heard: list[Hear
     return [*local, *(await inquiry.ports.entities.get_many(inquiry.tenant, sorted(missing))).values()]
 
 
-def _merge(inquiry: Inquiry, local: list[Entity], heard: list[Heard]) -> Merged:
+def merge(inquiry: Inquiry, local: list[Entity], heard: list[Heard]) -> Merged:
     """Put the versions of each entity together: those found here come first, then in the order of the questions."""
     versions: dict[str, dict[str, Entity]] = {each.id: {LOCAL: each} for each in local}
     supplements: dict[str, dict[str, Entity]] = {}
@@ -160,6 +193,7 @@ def _merge(inquiry: Inquiry, local: list[Entity], heard: list[Heard]) -> Merged:
     return merged
 
 
-def _selected(merged: Merged, query: EntityQuery) -> list[Entity]:
+def selected(merged: Merged, query: EntityQuery) -> list[Entity]:
+    """What of the entities satisfies the query."""
     satisfied = compile_query(query)
     return [each for each in merged.entities.values() if satisfied(each)]
