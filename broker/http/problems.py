@@ -7,6 +7,7 @@ import orjson
 import structlog
 
 from broker.core.model.errors import (
+    AccessDenied,
     AlreadyExists,
     BadRequestData,
     Conflict,
@@ -28,6 +29,7 @@ from broker.core.model.errors import (
 from broker.http.message import CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, Header, Response
 
 STATUS: dict[type[NgsiLdError], int] = {
+    AccessDenied: 403,
     AlreadyExists: 409,
     BadRequestData: 400,
     Conflict: 409,
@@ -45,7 +47,7 @@ STATUS: dict[type[NgsiLdError], int] = {
     TooManyResults: 403,
     Unavailable: 503,
 }
-"""Table 6.3.2-1 and clause 6.3.17; Conflict and Unavailable, which they do not list, as HTTP has them."""
+"""Table 6.3.2-1 and clause 6.3.17; AccessDenied, Conflict and Unavailable, which they do not list, as HTTP has them."""
 
 _log = structlog.get_logger("broker.http")
 

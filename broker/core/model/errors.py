@@ -106,6 +106,13 @@ class Conflict(NgsiLdError):
     title = "Conflict"
 
 
+class AccessDenied(NgsiLdError):
+    """Who asks may not: not in clause 5.5.2, which leaves security to others."""
+
+    name = "AccessDenied"
+    title = "Access denied"
+
+
 class Unavailable(NgsiLdError):
     """A part that the broker depends on is away for now; the same request may succeed later."""
 
