@@ -15,8 +15,8 @@ from broker.http.description import describe
 from broker.http.indexes import add_indexes
 from broker.http.metrics import Metrics
 from broker.http.reference import render
-from broker.http.responses import CONFORMS_TO
 from broker.http.table import ROUTES
+from broker.http.versions import OURS
 from broker.operations.indexes import IndexOperations
 
 _PAGE = Path(__file__).parent / "page"
@@ -62,7 +62,7 @@ def _add_state(app: FastAPI, health: Callable[[], Awaitable[dict[str, Any]]], me
     @app.get("/ngsi-ld/ex/v1/version", summary="What runs here", tags=["State"])
     @app.get("/version", summary="What runs here", tags=["State"])
     async def read_version() -> dict[str, str]:
-        return {"name": "ECLOR", "version": app.version, "specification": f"ETSI GS CIM 009 V{CONFORMS_TO}.1"}
+        return {"name": "ECLOR", "version": app.version, "specification": f"ETSI GS CIM 009 V{OURS[0]}.{OURS[1]}.1"}
 
     @app.get("/metrics", summary="Counters in the text format of Prometheus", tags=["State"])
     async def read_metrics() -> PlainTextResponse:

@@ -28,6 +28,7 @@ _HEADERS = {
     "NGSILD-Results-Count": "How many elements there are in all, where count was asked for.",
     "NGSILD-EntityMap": "The path of the entity map that was made or used.",
     "Link": "The @context of a JSON body, and the neighbouring pages.",
+    "Preference-Applied": "The version of the specification that the body conforms to, where one was preferred.",
 }
 _REASONS = {
     400: "The request or its content is wrong; the detail says what and why.",

@@ -24,7 +24,8 @@ from broker.core.represent import (
 from broker.core.represent.representation import LOCATION
 from broker.http import params
 from broker.http.negotiate import GEO_JSON, JSON
-from broker.operations.linked import Linking, inline, reachable
+from broker.http.versions import Conformance
+from broker.operations.linked import Found, Linking, inline, leads_nowhere, reachable
 from broker.operations.ports import Ports
 
 _MEMBERS = frozenset(("id", "type", "scope"))
@@ -40,6 +41,7 @@ class Display:
     representation: Representation
     media_type: str
     linking: Linking
+    conformance: Conformance | None = None
 
     async def one(self, ports: Ports, tenant: str, entity: Entity, context: ActiveContext) -> Any:
         """The JSON of one entity, ready for its @context: an object, or a list where linked entities follow it.
@@ -49,11 +51,11 @@ class Display:
         representation = self.representation
         if self._is_plain:
             return _written(entity, context)
-        if self.linking.mode:
-            shown = await self._linked(ports, tenant, [entity], context, single=True)
-        elif self.media_type == GEO_JSON:
-            return feature(entity, context, representation)
-        else:
+        entity = self._amended(entity, context, representation)
+        shown = await self._linked(ports, tenant, [entity], context, single=True) if self.linking.mode else None
+        if shown is None:
+            if self.media_type == GEO_JSON:
+                return feature(entity, context, representation)
             shown = represent(entity, context, representation)
         if not shown:
             raise ResourceNotFound(f"The entity {entity.id} has none of the members that pick and omit leave.")
@@ -66,6 +68,8 @@ class Display:
         """
         if self._is_plain:
             return [_written(entity, context) for entity in entities]
+        if self.conformance is not None:
+            entities = [self._amended(entity, context, self.representation) for entity in entities]
         if self.linking.mode:
             return await self._linked(ports, tenant, entities, context, single=False)
         if self.media_type == GEO_JSON:
@@ -77,15 +81,33 @@ class Display:
     @property
     def _is_plain(self) -> bool:
         """Whether an entity looks the same to every such request with the same @context."""
-        return self.representation is _PLAIN and self.media_type == JSON and not self.linking.mode
+        return (
+            self.representation is _PLAIN
+            and self.media_type == JSON
+            and not self.linking.mode
+            and self.conformance is None
+        )
+
+    def _amended(self, entity: Entity, context: ActiveContext, asked: Representation) -> Entity:
+        """The entity as the version that the client prefers has it (clause 4.3.6.8)."""
+        return entity if self.conformance is None else self.conformance.amended(entity, context, asked)
 
     async def _linked(
         self, ports: Ports, tenant: str, entities: Sequence[Entity], context: ActiveContext, *, single: bool
     ) -> Any:
-        """Clause 4.5.23. Flat: the linked entities follow. Inline: each stands in the relationship that leads to it."""
+        """Clause 4.5.23. Flat: the linked entities follow. Inline: each stands in the relationship that leads to it.
+
+        None: the relationships of a single entity lead nowhere, so that there is nothing to flatten.
+        """
         found = await reachable(ports, tenant, entities, self.linking, self.representation)
+        if self.conformance is not None:
+            found = {
+                target: Found(self._amended(entity, context, asked), asked) for target, (entity, asked) in found.items()
+            }
         geo = self.media_type == GEO_JSON
         if self.linking.mode == "flat":
+            if single and leads_nowhere(entities[0], found, self.linking, self.representation):
+                return None
             everything = [*((entity, self.representation) for entity in entities), *found.values()]
             if geo:
                 features = [feature(entity, context, asked) for entity, asked in everything]
@@ -104,10 +126,12 @@ class Display:
         return {"type": "FeatureCollection", "features": inlined} if geo else inlined
 
 
-def read_display(parameters: Mapping[str, str], context: ActiveContext, media_type: str) -> Display:
+def read_display(
+    parameters: Mapping[str, str], context: ActiveContext, media_type: str, conformance: Conformance | None = None
+) -> Display:
     """The display that the parameters describe. Raises BadRequestData or InvalidRequest where they contradict."""
     if not parameters:
-        return Display(_PLAIN, media_type, _UNLINKED)
+        return Display(_PLAIN, media_type, _UNLINKED, conformance)
     geometry = parameters.get("geometryProperty")
     if geometry is not None and media_type != GEO_JSON:
         raise BadRequestData("geometryProperty has a meaning in GeoJSON alone: accept application/geo+json.")
@@ -117,6 +141,8 @@ def read_display(parameters: Mapping[str, str], context: ActiveContext, media_ty
     if attrs and (pick or omit):
         raise BadRequestData("attrs is an older form of pick: give it neither with pick nor with omit.")
     if attrs:
+        if not _MEMBERS.isdisjoint(params.names(parameters, "attrs")):
+            raise BadRequestData("attrs is a list of attributes: id, type and scope come without being asked for.")
         pick = Projection(_MEMBERS.union(attrs))
     datasets = params.dataset_ids(parameters)
     representation = Representation(
@@ -128,7 +154,7 @@ def read_display(parameters: Mapping[str, str], context: ActiveContext, media_ty
         geometry_dataset=datasets[0] if len(datasets) == 1 and datasets[0] != "@none" else None,
     )
     form = projected(representation, pick, omit)
-    return Display(_PLAIN if form == _PLAIN else form, media_type, linking)
+    return Display(_PLAIN if form == _PLAIN else form, media_type, linking, conformance)
 
 
 def _written(entity: Entity, context: ActiveContext) -> orjson.Fragment:

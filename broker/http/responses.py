@@ -11,17 +11,14 @@ from broker.http.message import (
     CONTENT_TYPE,
     LINK,
     LOCATION,
-    PREFERENCE_APPLIED,
     Header,
     Request,
     Response,
 )
 from broker.http.negotiate import CONTEXT_RELATION, GEO_JSON, JSON, JSON_LD
+from broker.http.versions import OURS, Conformance, applied, preferred_version
 
 ROOT = "/ngsi-ld/v1"
-CONFORMS_TO = "1.9"
-"""The version of the specification that payloads conform to (clause 4.3.6.8)."""
-
 _SAFE = ":@!$&'()*+,;=~-._"
 _NOTHING: list[Header] = [(CONTENT_LENGTH, b"0")]
 _TYPES = {name: (CONTENT_TYPE, name.encode()) for name in (JSON, JSON_LD, GEO_JSON)}
@@ -51,24 +48,26 @@ def with_context(
     media_type: str,
     extra: list[Header] | None = None,
     link: str | None = None,
+    conformance: Conformance | None = None,
 ) -> Response:
     """200 with compacted JSON and its @context: in a Link header (JSON) or in each element (JSON-LD).
 
     `document` is an object or a list of objects. GeoJSON has the @context inside unless the client prefers
-    `body=json`. `link` is the @context's URL where it has none of its own.
+    `body=json`. `link` is the @context's URL where it has none of its own. `conformance` says how the entities of the
+    document became what an earlier version knows: 203 where one had to be altered.
     """
     headers: list[Header] = [_TYPES[media_type]]
     if names_context_outside(request, media_type):
         headers.append((LINK, link_to(link or context.link)))
     else:
         document = _inside(document, context.reference)
-    if b"prefer" in request.headers and prefers(request, "ngsi-ld="):
-        headers.append((PREFERENCE_APPLIED, f"ngsi-ld={CONFORMS_TO}".encode()))
+    if b"prefer" in request.headers and preferred_version(request) is not None:
+        headers.append(applied(OURS if conformance is None else conformance.version))
     if extra:
         headers.extend(extra)
     body = orjson.dumps(document)
     headers.append((CONTENT_LENGTH, b"%d" % len(body)))
-    return Response(200, headers, body)
+    return Response(203 if conformance is not None and conformance.altered else 200, headers, body)
 
 
 def names_context_outside(request: Request, media_type: str) -> bool:

@@ -27,6 +27,8 @@ _FLAGS = ("entityMap", "splitEntities")
 _GEO = {"georel": "georel", "geometry": "geometry", "coordinates": "coordinates", "geoproperty": "geoproperty"}
 _ORDERING = {"orderBy": "orderBy", "collation": "collation", "coordinates": "orderFrom", "geometry": "orderGeometry"}
 _KNOWN = frozenset((*_TEXTS, *_LISTS, *_TEXTS_OR_LISTS, *_FLAGS, "type", "entities", "geoQ", "joinLevel", "ordering"))
+_SELECTOR = frozenset(("type", "id", "idPattern"))
+_NEEDED = {"geoQ": ("georel", "geometry", "coordinates"), "ordering": ("orderBy",)}
 _MAX_SELECTORS = 100  # each one may cost the store an index scan
 
 
@@ -99,7 +101,7 @@ def parameters_of(document: Mapping[str, Any], own: Mapping[str, str]) -> dict[s
         elif name in _FLAGS:
             parameters[name] = _flag(value, name)
         elif name == "joinLevel":
-            parameters[name] = str(value)
+            parameters[name] = str(_whole(value, name))
         elif name in ("geoQ", "ordering"):
             parameters.update(_nested(value, name))
     return parameters
@@ -116,17 +118,18 @@ def selectors_of(document: Mapping[str, Any], context: ActiveContext) -> tuple[E
 
 
 def _entity_selector(entry: Any, context: ActiveContext) -> EntitySelector:
-    if not isinstance(entry, dict):
+    if not isinstance(entry, dict) or "type" not in entry or not entry.keys() <= _SELECTOR:
         raise BadRequestData("Each of entities shall be an object with type, and id or idPattern if wanted.")
-    kind, ids = entry.get("type"), entry.get("id", [])
-    ids = [ids] if isinstance(ids, str) else ids
-    if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
-        raise BadRequestData("The id of a selector shall be a URI or an array of URIs.")
-    pattern = entry.get("idPattern")
+    ids: Any = ()
+    if "id" in entry:
+        ids = [entry["id"]] if isinstance(entry["id"], str) else entry["id"]
+        if not isinstance(ids, list) or not ids or not all(isinstance(item, str) for item in ids):
+            raise BadRequestData("The id of a selector shall be a URI or an array of URIs.")
+    pattern = _text(entry["idPattern"], "idPattern") if "idPattern" in entry else None
     return EntitySelector(
         ids=tuple(params.require_uri(item, "id") for item in ids),
-        id_pattern=None if pattern is None or ids else _text(pattern, "idPattern"),
-        types=None if kind is None else parse_types(_text(kind, "type"), context.expand_type),
+        id_pattern=None if ids else pattern,
+        types=parse_types(_text(entry["type"], "type"), context.expand_type),
     )
 
 
@@ -164,6 +167,8 @@ def _nested(value: Any, name: str) -> dict[str, str]:
     members = _GEO if name == "geoQ" else _ORDERING
     if not isinstance(value, dict) or not members.keys() >= value.keys() - {"type"}:
         raise BadRequestData(f"{name} shall be an object with members of {', '.join(members)}.")
+    if missing := [member for member in _NEEDED[name] if member not in value]:
+        raise BadRequestData(f"{name} lacks {', '.join(missing)}.")
     found: dict[str, str] = {}
     for member, item in value.items():
         if member == "type":
@@ -187,6 +192,12 @@ def _joined(value: Any, name: str) -> str:
     if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
         raise BadRequestData(f"{name} shall be an array of at least one string.")
     return ",".join(value)
+
+
+def _whole(value: Any, name: str) -> int:
+    if type(value) is not int:
+        raise BadRequestData(f"{name} shall be a whole number.")
+    return value
 
 
 def _flag(value: Any, name: str) -> str:

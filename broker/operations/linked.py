@@ -68,6 +68,15 @@ async def reachable(
     return found
 
 
+def leads_nowhere(entity: Entity, found: Mapping[str, Found], linking: Linking, representation: Representation) -> bool:
+    """Whether the entity has relationships of which none is retrievable: no target is stored here (clause 4.5.23.1).
+
+    A target met before counts as stored, so that asking again with it in `met` gets an answer of the same shape.
+    """
+    targets = {target for target, _ in _all_targets((Found(entity, representation),))}
+    return bool(targets) and not found and targets.isdisjoint(linking.met | {entity.id})
+
+
 def inline(
     entity: Entity,
     found: Mapping[str, Found],

@@ -123,13 +123,6 @@ async def test_6_3_6_204_has_neither_body_nor_length_and_201_no_type(client: Cli
     assert "content-length" not in deleted.headers
 
 
-async def test_4_3_6_8_a_preferred_version_is_answered_with_the_one_applied(client: Client) -> None:
-    await client.post("/entities", sensor())
-    answer = await client.get(f"/entities/{SENSOR}", Prefer="ngsi-ld=1.5")
-    assert answer.headers["preference-applied"] == "ngsi-ld=1.9"
-    assert "preference-applied" not in (await client.get(f"/entities/{SENSOR}")).headers
-
-
 async def test_6_3_14_the_tenant_is_echoed_also_by_errors(client: Client) -> None:
     created = await client.post("/entities", sensor(), NGSILD_Tenant="Ville-A")
     missing = await client.get("/entities/urn:ngsi-ld:Sensor:9", NGSILD_Tenant="Ville-A")

@@ -95,3 +95,28 @@ async def test_4_5_23_linked_entities_as_features_have_their_own_projection(clie
 async def test_5_7_2_4_attrs_selects_whatever_dataset_is_asked_for(client: Client) -> None:
     found = await many(client, "attrs=colour&datasetId=urn:d:1")
     assert found == [{"id": HOUSES[0], "type": "House"}]
+
+
+async def test_4_21_full_names_are_picked_as_they_are_shown(client: Client) -> None:
+    full = "https://uri.etsi.org/ngsi-ld/default-context/label"
+    assert await one(client, f"pick={full}") == {"label": "a house"}
+    assert "label" not in await one(client, f"omit=colour,{full}")
+
+
+async def test_6_5_3_1_attrs_names_attributes_alone(client: Client) -> None:
+    for name in ("id", "type", "scope"):
+        answer = await client.get(f"/entities/{HOUSES[0]}?attrs=label,{name}")
+        assert (answer.status, answer.error) == (400, "BadRequestData"), name
+
+
+async def test_4_5_23_flat_is_plain_where_no_relationship_leads_to_an_entity_stored_here(client: Client) -> None:
+    await client.post("/entities", house("urn:ngsi-ld:House:9", **{"in": {"object": "urn:ngsi-ld:City:none"}}))
+    path = "/entities/urn:ngsi-ld:House:9?join=flat&options=keyValues"
+    plain = (await client.get(path)).json
+    assert plain == {"id": "urn:ngsi-ld:House:9", "type": "House", "in": "urn:ngsi-ld:City:none", "label": "a house"}
+    assert (await client.get(path, accept=GEO)).json["type"] == "Feature"
+    # Always an array where there is something to follow, also where it was met before, and where there is nothing.
+    assert [each["id"] for each in await one(client, f"join=flat&joinLevel=1&containedBy={CITY}")] == [HOUSES[0]]
+    assert isinstance((await client.get(f"/entities/{COUNTRY}?join=flat")).json, list)
+    page = await client.get("/entities?id=urn:ngsi-ld:House:9&type=House&join=flat")
+    assert isinstance(page.json, list)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from broker.core.model.errors import BadRequestData
 from broker.core.ql import limits
 
-_TOKEN = re.compile(r"\s*([{},|]|[^\W\d_]\w*(?::[^\W\d_]\w*)?|[A-Za-z][A-Za-z0-9+.-]*:[^\s{},|]+)\s*")
+_TOKEN = re.compile(r"\s*([{},|]|[A-Za-z][A-Za-z0-9+.-]*:[^\s{},|]+|[^\W\d_]\w*(?::[^\W\d_]\w*)?)\s*")
 _MEMBERS = frozenset({"id", "type", "scope"})
 """Entity members that stand for themselves in a projection (clause 6.4.3.2)."""
 

@@ -1,5 +1,6 @@
 """Entities as earlier versions of the specification knew them (clause 4.3.6.8)."""
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from broker.core.jsonld.context import ActiveContext
@@ -27,9 +28,13 @@ _MEMBERS_SINCE: dict[str, Version] = {
 _SCOPES_SINCE, _SEVERAL_SINCE, _EXPIRY_SINCE = (1, 4), (1, 3), (1, 9)
 
 
-def conforming(entity: Entity, version: Version, context: ActiveContext) -> Entity:
-    """The entity with what came later left out, or told as a Property or Relationship."""
-    members: dict[str, object] = {"attributes": _attributes(entity.attributes, version, context)}
+def conforming(entity: Entity, version: Version, context: ActiveContext, *, spoken: bool = False) -> Entity:
+    """The entity with what came later left out, or told as a Property or Relationship.
+
+    `spoken`: LanguageProperties stay, because they are going to be told in one language, as Properties.
+    """
+    since = {**_SINCE, "LanguageProperty": (1, 0)} if spoken else _SINCE
+    members: dict[str, object] = {"attributes": _attributes(entity.attributes, version, context, since)}
     if version < _EXPIRY_SINCE:
         members["expires_at"] = None
     if version < _SCOPES_SINCE:
@@ -39,22 +44,24 @@ def conforming(entity: Entity, version: Version, context: ActiveContext) -> Enti
     return entity.with_(**members)
 
 
-def _attributes(attributes: Attributes, version: Version, context: ActiveContext) -> Attributes:
+def _attributes(
+    attributes: Attributes, version: Version, context: ActiveContext, since: Mapping[str, Version]
+) -> Attributes:
     known: Attributes = {}
     for name, instances in attributes.items():
         kept = instances
         if version < _SEVERAL_SINCE and len(instances) > 1:
             kept = [next((each for each in instances if "datasetId" not in each), instances[0])]
-        known[name] = [_instance(each, version, context) for each in kept]
+        known[name] = [_instance(each, version, context, since) for each in kept]
     return known
 
 
-def _instance(instance: Instance, version: Version, context: ActiveContext) -> Instance:
+def _instance(instance: Instance, version: Version, context: ActiveContext, since: Mapping[str, Version]) -> Instance:
     known = {name: value for name, value in instance.items() if _MEMBERS_SINCE.get(name, version) <= version}
     if "attributes" in known:
-        known["attributes"] = _attributes(known["attributes"], version, context)
+        known["attributes"] = _attributes(known["attributes"], version, context, since)
     kind = instance["type"]
-    return _older_kind(known, kind, context) if _SINCE.get(kind, version) > version else known
+    return _older_kind(known, kind, context) if since.get(kind, version) > version else known
 
 
 def _older_kind(instance: Instance, kind: str, context: ActiveContext) -> Instance:
