@@ -13,6 +13,7 @@ import uvicorn
 
 from agents.app import create_app
 from agents.core.errors import InvalidDescription
+from agents.http.administration import LogLevel
 from agents.http.ports import devices_only
 from agents.settings import Settings, read_settings
 
@@ -27,18 +28,21 @@ class _Server(uvicorn.Server):
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    _log_json_lines()
+    log_level = LogLevel()
+    _log_json_lines(log_level)
     settings = read_settings(sys.argv[1:])
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(settings))
+            runner.run(_serve(settings, log_level))
     except InvalidDescription as problem:
         sys.exit(problem.detail)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, log_level: LogLevel) -> None:
+    app = create_app(settings, log_level)
+    south_port = 0 if settings.south_port == settings.port else settings.south_port
     config = uvicorn.Config(
-        devices_only(create_app(settings), 0 if settings.south_port == settings.port else settings.south_port),
+        devices_only(app, south_port, app.state.resources),
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -77,9 +81,10 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _log_json_lines() -> None:
+def _log_json_lines(log_level: LogLevel) -> None:
     structlog.configure(
         processors=[
+            log_level,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

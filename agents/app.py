@@ -17,6 +17,7 @@ from agents.codecs.registry import models_at, sources
 from agents.codecs.sandbox import CodecSandbox
 from agents.core.errors import StoreUnavailable
 from agents.core.provisioned import MODEL
+from agents.http.administration import LogLevel, add_administration
 from agents.http.api import add_routes
 from agents.http.iot_commands import NOTIFY, add_commands
 from agents.http.iot_provisioning import add_provisioning
@@ -175,7 +176,7 @@ class Agents:
                 await asyncio.sleep(backoff.next())
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, log_level: LogLevel | None = None) -> FastAPI:
     """The HTTP application; the pipeline runs from its start to its end."""
     agents = Agents(settings)
 
@@ -192,12 +193,14 @@ def create_app(settings: Settings) -> FastAPI:
         _log.info("stopped")
 
     app = FastAPI(title="ECLOR IoT agents", lifespan=lifespan)
+    app.state.resources = lambda: agents.iot.provisioning.resources
     add_supervision(app, agents.devices, agents.backlog, agents.observation)
     add_provisioning(app, agents.iot.provisioning)
     add_commands(app, agents.iot.provisioning, agents.devices, agents.iot.commands)
-    South(agents.devices, agents.intake, agents.iot.commands).add(app)
+    South(agents.devices, agents.intake, agents.iot.commands, agents.status.ready).add(app)
     add_lorawan_routes(app, agents.intake)
     add_routes(app, agents.devices, agents.tally, agents.status)
+    add_administration(app, agents.status, log_level or LogLevel(), settings.port)
     return app
 
 

@@ -1,6 +1,5 @@
 """The agents' HTTP API: registrations of devices, and what an operator wants to see."""
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import orjson
@@ -63,11 +62,6 @@ def _add_observation(app: FastAPI, devices: Devices, tally: Tally, status: Statu
         report = status.health(len(devices))
         return json_answer(report, 200 if report["status"] == "ok" else 503)
 
-    @app.get("/iot/about")
-    async def about() -> Response:
-        """Name and version."""
-        return json_answer({"name": "eclor-agents", "version": _version()})
-
     @app.get("/metrics")
     async def metrics() -> Response:
         """Counters in the OpenMetrics text format."""
@@ -100,10 +94,3 @@ async def _problem(request: Request, problem: Exception) -> Response:
     detail = problem.detail if isinstance(problem, AgentError) else ""
     status = 503 if isinstance(problem, StoreUnavailable | SpoolFull) else 400
     return json_answer({"title": "Refused", "detail": detail}, status)
-
-
-def _version() -> str:
-    try:
-        return version("eclor")
-    except PackageNotFoundError:
-        return "0"  # running from a checkout

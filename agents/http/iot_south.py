@@ -1,6 +1,6 @@
 """Devices over HTTP, as FIWARE's agents for JSON and UltraLight serve them: `/iot/json` and `/iot/d`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -10,6 +10,7 @@ from agents.core.errors import MalformedMessage, SpoolFull
 from agents.core.iot_refusals import ProvisioningError
 from agents.core.model import Device, Uplink
 from agents.core.topics import MeasureTopic
+from agents.http.ports import OWN
 from agents.networks import json_measures, ultralight
 from agents.operations.commands import Commands
 from agents.operations.courier import pending
@@ -22,14 +23,18 @@ from agents.operations.read import PAYLOAD_LIMIT
 class South:
     """The south side over HTTP."""
 
-    def __init__(self, devices: Devices, intake: Intake, commands: Commands) -> None:
+    def __init__(
+        self, devices: Devices, intake: Intake, commands: Commands, ready: Callable[[], bool] = lambda: True
+    ) -> None:
         self._devices = devices
         self._intake = intake
         self._commands = commands
+        self._ready = ready
 
     def add(self, app: FastAPI) -> None:
         """Add the routes to an application."""
-        for path, protocol in (("/iot/json", "json"), ("/iot/d", "ul")):
+        # At the resource of a group of one's own, the content tells the protocol.
+        for path, protocol in (("/iot/json", "json"), ("/iot/d", "ul"), (OWN, "")):
             self._add(app, path, protocol)
 
     def _add(self, app: FastAPI, path: str, protocol: str) -> None:
@@ -46,7 +51,7 @@ class South:
         @app.post(path + "/attrs/{name}")
         async def single(name: str, request: Request) -> Response:
             """The value of one measure."""
-            key, device_id = _sender(request)
+            key, device_id = self._sender(request)
             payload = await _body(request)
             if "octet-stream" in request.headers.get("content-type", ""):
                 payload = orjson.dumps(payload.hex())
@@ -54,26 +59,29 @@ class South:
                 payload = orjson.dumps(payload.decode(errors="replace"))
             if "/" in name:
                 raise _bad("a measure's name has no /")
-            await self._accept(f"/{protocol}/{key}/{device_id}/attrs/{name}", payload)
-            return _taken(b"", protocol)
+            await self._accept(f"/{protocol or 'json'}/{key}/{device_id}/attrs/{name}", payload)
+            return _taken(b"")
 
         @app.post(path + "/commands")
         async def results(request: Request) -> Response:
             """Results of commands."""
-            key, device_id = _sender(request)
-            await self._accept(f"/{protocol}/{key}/{device_id}/cmdexe", await _body(request))
-            return _taken(b"", protocol)
+            key, device_id = self._sender(request)
+            payload = await _body(request)
+            await self._accept(f"/{protocol or _spoken(payload)}/{key}/{device_id}/cmdexe", payload)
+            return _taken(b"")
 
         @app.post(path + "/configuration")
         async def configuration(request: Request) -> Response:
             """Values of the entity that the device asks for."""
-            key, device_id = _sender(request)
-            topic = f"/{protocol}/{key}/{device_id}/configuration/commands"
-            await self._accept(topic, await _body(request))
-            return _taken(b"", protocol)
+            key, device_id = self._sender(request)
+            payload = await _body(request)
+            topic = f"/{protocol or _spoken(payload)}/{key}/{device_id}/configuration/commands"
+            await self._accept(topic, payload)
+            return _taken(b"")
 
     async def _measures(self, request: Request, protocol: str, payload: bytes) -> Response:
-        key, device_id = _sender(request)
+        key, device_id = self._sender(request)
+        protocol = protocol or _spoken(payload)
         asks = request.query_params.get("getCmd") == "1"
         if payload:
             payload = _timed(payload, protocol, request.query_params.get("t"))
@@ -82,13 +90,22 @@ class South:
         elif not asks:
             raise _bad("d or a body with measures is needed, or getCmd=1")
         if not asks:
-            return _taken(b"", protocol)
+            return _taken(b"")
         device = self._device(key, device_id)
         told = pending(device, self._commands.collect(device)) if device is not None else b""
-        return _taken(told, protocol)
+        return _taken(told)
+
+    def _sender(self, request: Request) -> tuple[str, str]:
+        """Key and identifier of a device, where it or a group has that key."""
+        key, device_id = _sender(request)
+        # Until the registrations are loaded nobody is unknown: what a device sends then is looked at afterwards.
+        if self._ready() and not self._devices.knows(key, device_id):
+            raise ProvisioningError(
+                "DEVICE_GROUP_NOT_FOUND", 404, "Couldn't find a device group or device with the apikey of the request"
+            )
+        return key, device_id
 
     async def _accept(self, topic: str, payload: bytes) -> None:
-        # As with MQTT, what nobody's device sent is kept for when the device is provisioned.
         try:
             await self._intake.accept([Delivery(topic, payload)])
         except SpoolFull as full:
@@ -146,8 +163,13 @@ def _timed(payload: bytes, protocol: str, time: str | None) -> bytes:
     ).encode()
 
 
-def _taken(told: bytes, protocol: str) -> Response:
-    return Response(told, 200, media_type="application/json" if protocol == "json" and told else "text/plain")
+def _spoken(payload: bytes) -> str:
+    """The protocol of a message: what UltraLight writes has a bar, and never begins like JSON."""
+    return "ul" if b"|" in payload and payload.lstrip()[:1] not in (b"{", b"[", b'"') else "json"
+
+
+def _taken(told: bytes) -> Response:
+    return Response(told, 200, media_type="application/json" if told[:1] == b"{" else "text/plain")
 
 
 def _bad(detail: str) -> ProvisioningError:

@@ -74,6 +74,13 @@ class Devices:
         found = self.provisioning.find(uplink) if self.provisioning is not None else None
         return found or self._devices.get(uplink.device_id)
 
+    def knows(self, api_key: str, device_id: str) -> bool:
+        """Whether a device may send with this key, or a group has it; nothing is provisioned by asking."""
+        registered = self._devices.get(device_id)
+        if registered is not None and registered.api_key in (None, api_key):
+            return True
+        return self.provisioning is not None and self.provisioning.knows(api_key, device_id)
+
     def entities(
         self, uplink: Uplink, reading: Reading, device: Device, now: Instant, *, introduce: bool
     ) -> list[dict[str, Any]]:

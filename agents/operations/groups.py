@@ -61,6 +61,10 @@ class Groups:
             raise no_group(resource)
         return group
 
+    def with_key(self, api_key: str) -> bool:
+        """Whether a group has this key."""
+        return api_key in self._with_key
+
     def of_sender(self, uplink: Uplink) -> dict[str, Any] | None:
         """The group with the key; of several the one whose resource is that of the protocol."""
         matching = self._with_key.get(uplink.api_key or "", [])

@@ -60,6 +60,10 @@ class ProvisionedDevices:
             entry = self._table.of_sender(uplink.api_key, uplink.device_id) or self._arrived(uplink)
         return entry.device if entry else None
 
+    def knows(self, api_key: str, identifier: str) -> bool:
+        """Whether a group has this key, or the device sends with it."""
+        return self._groups.with_key(api_key) or self._table.of_sender(api_key, identifier) is not None
+
     def by_id(self, identifier: str) -> Device | None:
         """A device by `Device.id`."""
         entry = self._table.of_id(identifier)

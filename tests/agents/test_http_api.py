@@ -137,7 +137,6 @@ async def test_health_tells_probes_whether_measures_flow(serve: Serve) -> None:
 
 async def test_about_models_metrics_and_lists_answer(serve: Serve) -> None:
     http = await serve()
-    assert (await http.get("/iot/about")).json()["name"] == "eclor-agents"
     assert {each["id"] for each in (await http.get("/models")).json()} == set(bundled_models())
     assert "eclor_agents_devices 0" in (await http.get("/metrics")).text
     assert (await http.get("/rejected")).json() == []

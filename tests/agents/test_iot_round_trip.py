@@ -121,6 +121,9 @@ async def test_devices_measure_and_are_commanded_over_mqtt_and_http(place: Place
 
 
 async def test_devices_over_http_are_told_what_is_wrong(place: Place) -> None:
+    await place.provision("groups", {"groups": [{"resource": "", "apikey": "key", "entity_type": "Lamp"}]})
+    status, problem = await place.call("POST", place.agents + "/iot/json?i=d&k=unknown", {"t": 1})
+    assert (status, problem["name"]) == (404, "DEVICE_GROUP_NOT_FOUND")
     for path, content, name in (
         ("/iot/json?i=d", {"t": 1}, "MANDATORY_PARAMS_NOT_FOUND"),
         ("/iot/json?i=d&k=key", [1], "BAD_REQUEST"),
