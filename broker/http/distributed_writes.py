@@ -24,7 +24,8 @@ from broker.operations.federation import Forward
 from broker.operations.ports import Ports
 from broker.operations.results import UpdateResult
 
-_SAFE = ":@!$&'()*+,;=~-._"
+SAFE = ":@!$&'()*+,;=~-._"
+"""What may stand in a segment of a path as it is (RFC 3986, section 3.3)."""
 
 R = TypeVar("R")
 
@@ -56,14 +57,19 @@ async def distribute_entity(
 ) -> Response:
     """Divide the change over sources and this broker, whose part `local` does. `done` answers where all went well."""
     result = await _divide(ports, request, index, context, change, local)
+    return told(change.entity.id, result, result.local or done)
+
+
+def told(entity_id: str, result: Result[Any], done: Response) -> Response:
+    """What the client is told: `done` where all went well, else 207 with each part that failed (clause 6.3.17)."""
     if not result.failed and not result.is_partial:
-        return result.local or done
-    errors = [_error(change.entity.id, each) for each in result.failed]
+        return done
+    errors = [_error(entity_id, each) for each in result.failed]
     for each in result.outcomes:
         if each.is_partial and isinstance(each.body, dict):
             errors += [error for error in each.body.get("errors", ()) if isinstance(error, dict)]
     succeeded = len(result.failed) < len(result.outcomes)
-    response = plain_json(207, {"success": [change.entity.id] if succeeded else [], "errors": errors})
+    response = plain_json(207, {"success": [entity_id] if succeeded else [], "errors": errors})
     if done.status == 201:
         response.headers[:0] = [header for header in done.headers if bytes(header[0]) == b"Location"]
     return response
@@ -116,7 +122,7 @@ async def _divide(
 
 def entity_path(entity_id: str, rest: str = "") -> str:
     """The path of an entity's resource, or of one below it."""
-    return f"/entities/{quote(entity_id, safe=_SAFE)}{rest}"
+    return f"/entities/{quote(entity_id, safe=SAFE)}{rest}"
 
 
 async def _types(ports: Ports, tenant: str, change: Change) -> tuple[str, ...] | None:
@@ -150,7 +156,7 @@ def _forward(
     if body is not None:
         body = _body(change, client, names, registration)
     if change.attribute is not None:
-        path += "/" + quote(named(change.attribute), safe=_SAFE)
+        path += "/" + quote(named(change.attribute), safe=SAFE)
     return Forward(request.method, path, tuple(parameters.items()), context, body)
 
 

@@ -4,7 +4,7 @@ Histories are read and changed without touching current entities. Every operatio
 NonexistentTenant for a tenant that is not there, and ResourceNotFound for what is not there.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from broker.core.model.entity_map import EntityMap
 from broker.core.model.errors import OperationNotSupported, ResourceNotFound, TooManyResults
 from broker.core.model.instances import stored
 from broker.core.model.instant import Instant
-from broker.core.ql.ast import EntityQuery
+from broker.core.ql.ast import EntityQuery, EntitySelector
 from broker.core.ql.evaluate import compile_query
 from broker.core.ql.temporal import TemporalQuery
 from broker.core.temporal.aggregate import Aggregation, Cell, aggregate, not_eligible
@@ -76,7 +76,7 @@ async def delete_evolution(ports: Ports, tenant: str, entity_id: str) -> None:
     """Clause 5.6.16. The current entity, if there is one, stays."""
     await require_tenant(ports, tenant)
     if not await _store(ports).delete_entity(tenant, entity_id):
-        raise _no_such_evolution(entity_id)
+        raise no_such_evolution(entity_id)
 
 
 async def end_attribute(
@@ -118,19 +118,20 @@ class EvolutionPage:
 
 async def retrieve_evolution(ports: Ports, tenant: str, entity_id: str, demand: Demand) -> EvolutionPage:
     """Clause 5.7.3."""
-    found = excerpt(await _recall(ports, tenant, entity_id, demand), demand)
+    found = excerpt(await recall(ports, tenant, entity_id, demand), demand)
     return EvolutionPage([found], shorten([found], demand))
 
 
 @dataclass(frozen=True, slots=True)
 class EvolutionQuery:
-    """Which evolutions (clause 5.7.4), and which page of them; `descending` by id."""
+    """Which evolutions (clause 5.7.4), and which page of them; `descending` by id. `is_ordered`: an order is asked for."""
 
     query: EntityQuery
     limit: int
     offset: int = 0
     count: bool = False
     descending: bool = False
+    is_ordered: bool = False
 
 
 async def query_evolutions(ports: Ports, tenant: str, wanted: EvolutionQuery, demand: Demand) -> EvolutionPage:
@@ -147,7 +148,7 @@ async def map_evolutions(
     Raises TooManyResults beyond MAX_ENTITIES.
     """
     found: list[str] = []
-    async for each in _matching(ports, tenant, query, demand):
+    async for each in matching(ports, tenant, query, demand):
         found.append(each.id)
         if len(found) > MAX_ENTITIES:
             raise TooManyResults(f"An entity map lists at most {MAX_ENTITIES} entities; narrow the query.")
@@ -163,7 +164,7 @@ async def copy_evolutions(
     """
     demand = replace(demand, page=None)
     count = 0
-    async for each in _matching(ports, tenant, query, demand):
+    async for each in matching(ports, tenant, query, demand):
         found = excerpt(each, demand).samples
         attributes = {iri: [one.instance for one in samples] for iri, samples in found.items() if keeps(iri)}
         await _store(ports).add(place, Entity(each.id, each.types, attributes), ports.clock.now())
@@ -174,12 +175,21 @@ async def copy_evolutions(
 Aggregated = Mapping[str, Mapping[str | None, tuple[str, Mapping[str, list[Cell]]]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Aggregates:
+    """Evolutions with their aggregated values; `total` and `more` as in an `EvolutionPage`."""
+
+    evolutions: list[tuple[Evolution, Aggregated]]
+    total: int | None = None
+    more: bool = False
+
+
 async def aggregate_evolution(
     ports: Ports, tenant: str, entity_id: str, demand: Demand, aggregation: Aggregation
 ) -> tuple[Evolution, Aggregated]:
     """Clause 5.7.3 with aggregation (4.5.19). Raises InvalidRequest where no method suits an attribute asked for."""
-    known = await _recall(ports, tenant, entity_id, demand)
-    return known, _aggregated(known, demand, aggregation)
+    known = await recall(ports, tenant, entity_id, demand)
+    return known, aggregated(known, demand, aggregation)
 
 
 async def aggregate_evolutions(
@@ -188,7 +198,7 @@ async def aggregate_evolutions(
     """Clause 5.7.4 with aggregation: what was found, how many there are (where asked for), whether others follow."""
 
     def show(evolution: Evolution) -> tuple[Evolution, Aggregated]:
-        return evolution, _aggregated(evolution, demand, aggregation)
+        return evolution, aggregated(evolution, demand, aggregation)
 
     return await _select(ports, tenant, wanted, demand, show)
 
@@ -206,7 +216,7 @@ async def _select(
     end = wanted.offset + wanted.limit
     shown: list[T] = []
     matched = 0
-    async for each in _matching(ports, tenant, wanted.query, demand, descending=wanted.descending):
+    async for each in matching(ports, tenant, wanted.query, demand, descending=wanted.descending):
         matched += 1
         if wanted.offset < matched <= end:
             shown.append(show(each))
@@ -217,13 +227,13 @@ async def _select(
     return shown, matched if wanted.count else None, matched > end
 
 
-async def _matching(
+async def matching(
     ports: Ports, tenant: str, query: EntityQuery, demand: Demand, *, descending: bool = False
 ) -> AsyncIterator[Evolution]:
     """All evolutions that the query finds, by id."""
     await require_tenant(ports, tenant)
-    store, basis = _store(ports), _basis(query, demand)
-    holds = _condition(query, basis)
+    store, basis = _store(ports), basis_of(query, demand)
+    holds = condition(query, basis)
     attributes = frozenset(query.attributes) or None
     of_datasets = Demand(demand.query, attributes=attributes, dataset_ids=demand.dataset_ids)
     at_once = _AT_ONCE if basis.page is not None else _WHOLE_AT_ONCE
@@ -236,7 +246,7 @@ async def _matching(
                 yield each
 
 
-def _basis(query: EntityQuery, demand: Demand) -> Demand:
+def basis_of(query: EntityQuery, demand: Demand) -> Demand:
     """What has to be known of an evolution: all in the range where conditions are checked against every sample."""
     if _has_conditions(query):
         return Demand(demand.query)
@@ -247,7 +257,18 @@ def _has_conditions(query: EntityQuery) -> bool:
     return query.q is not None or query.geo is not None or query.scope is not None
 
 
-def _condition(query: EntityQuery, basis: Demand) -> Callable[[Evolution], bool]:
+async def evolutions_of(ports: Ports, tenant: str, entity_ids: Sequence[str], demand: Demand) -> list[Evolution]:
+    """Those of these entities that are known here, at least as far as the demand asks for it."""
+    if not entity_ids or ports.history is None:
+        return []
+    selectors = (EntitySelector(tuple(entity_ids)),)
+    found = await ports.history.candidates(tenant, selectors, None, len(entity_ids), descending=False)
+    if found:
+        await ports.history.load(tenant, found, demand)
+    return found
+
+
+def condition(query: EntityQuery, basis: Demand) -> Callable[[Evolution], bool]:
     """Whether an evolution has samples in the range, and satisfies the query with them.
 
     Scopes are checked as they were at each time.
@@ -271,8 +292,11 @@ def _condition(query: EntityQuery, basis: Demand) -> Callable[[Evolution], bool]
     return holds if _has_conditions(query) else reaches
 
 
-def _aggregated(evolution: Evolution, demand: Demand, aggregation: Aggregation) -> Aggregated:
-    """The cells of each attribute that a method suits; scopes only where they are asked for."""
+def aggregated(evolution: Evolution, demand: Demand, aggregation: Aggregation) -> Aggregated:
+    """The cells of each attribute that a method suits; scopes only where they are asked for.
+
+    Raises InvalidRequest where no method suits an attribute asked for.
+    """
     query = demand.query or TemporalQuery(None, None)
     tracks = {
         iri: series.tracks(query, demand.dataset_ids)
@@ -303,16 +327,23 @@ async def _require(ports: Ports, tenant: str, entity_id: str) -> Evolution:
     await require_tenant(ports, tenant)
     known = await _store(ports).about(tenant, entity_id)
     if known is None:
-        raise _no_such_evolution(entity_id)
+        raise no_such_evolution(entity_id)
     return known
 
 
-async def _recall(ports: Ports, tenant: str, entity_id: str, demand: Demand) -> Evolution:
+async def recall(ports: Ports, tenant: str, entity_id: str, demand: Demand) -> Evolution:
+    """What is known here of an entity, at least as far as the demand asks for it."""
     await require_tenant(ports, tenant)
     known = await _store(ports).recall(tenant, entity_id, demand)
     if known is None:
-        raise _no_such_evolution(entity_id)
+        raise no_such_evolution(entity_id)
     return known
+
+
+async def types_of(ports: Ports, tenant: str, entity_id: str) -> list[str]:
+    """The types under which the history of an entity is known here; none where it is not."""
+    known = None if ports.history is None else await ports.history.about(tenant, entity_id)
+    return [] if known is None else known.types
 
 
 def _store(ports: Ports) -> TemporalStore:
@@ -321,7 +352,8 @@ def _store(ports: Ports) -> TemporalStore:
     return ports.history
 
 
-def _no_such_evolution(entity_id: str) -> ResourceNotFound:
+def no_such_evolution(entity_id: str) -> ResourceNotFound:
+    """The error for a history that is not there."""
     return ResourceNotFound(f"There is no history of {entity_id} in this tenant. Check its id, or record it first.")
 
 

@@ -114,7 +114,8 @@ def _stored_instance(instance: Instance) -> Instance:
 
 def _with_cover(name: str, instance: Instance, refused: int) -> Instance:
     geometry = instance.get("geometry")
-    if geometry is None or geometry["type"] == "Point":
+    # What marks a deletion in a history holds the NGSI-LD Null instead of a geometry.
+    if not isinstance(geometry, dict) or geometry["type"] == "Point":
         return instance
     # At the location there is always an index, so MongoDB tells; elsewhere it would overlook in silence.
     if not refused and not is_wide(geometry) and (name == LOCATION or is_plain(geometry)):

@@ -8,8 +8,11 @@ from broker.core.ql.types import TypeSelection
 def conflicting(one: Registration, other: Registration) -> bool:
     """Whether two proxied registrations exclude each other: both hold some attribute of one entity, one exclusively.
 
-    Redirect registrations among themselves may overlap.
+    Redirect registrations among themselves may overlap, and so may one of the latest state and one of its evolution
+    (clause 5.9.1).
     """
+    if one.is_temporal != other.is_temporal:
+        return False
     if not one.is_proxied or not other.is_proxied or EXCLUSIVE not in (one.mode, other.mode):
         return False
     exclusive, second = (one, other) if one.mode == EXCLUSIVE else (other, one)

@@ -23,7 +23,8 @@ _MANAGED = frozenset(("createdAt", "modifiedAt", "deletedAt"))
 class Wanted:
     """The specification of entities and attributes of a request (clause 5.12), every name expanded.
 
-    No attributes: all. `temporal` None: the latest state is wanted. `filter` is the context source filter.
+    No attributes: all. `temporal` None: the latest state is wanted, or with `evolution` all that was ever known; then
+    sources that tell no time are asked as well. `filter` is the context source filter.
     """
 
     selectors: tuple[EntitySelector, ...] = ()
@@ -32,6 +33,7 @@ class Wanted:
     geo: GeoQuery | None = None
     scope: ScopeQuery | None = None
     temporal: TemporalQuery | None = None
+    evolution: bool = False
     filter: Callable[[Entity], object] | None = None
     patterns: Mapping[str, Pattern] = field(default_factory=dict, compare=False)
 
@@ -81,7 +83,9 @@ def attributes_of(node: QNode) -> frozenset[str]:
 
 
 def _matches_as_a_whole(registration: Registration, wanted: Wanted) -> bool:
-    if not _matches_in_time(registration, wanted.temporal):
+    if not (wanted.evolution and (wanted.temporal is None or not registration.is_temporal)) and not _matches_in_time(
+        registration, wanted.temporal
+    ):
         return False
     datasets = registration.dataset_ids
     if datasets is not None and wanted.dataset_ids and datasets.isdisjoint(wanted.dataset_ids):

@@ -49,6 +49,15 @@ GROUPS: dict[str, frozenset[str]] = {
 DEFAULT = GROUPS["federationOps"]
 """What a source offers that names nothing."""
 
+EVOLUTION_CHANGES = frozenset(
+    (
+        *("upsertTemporal", "appendAttrsTemporal", "deleteAttrsTemporal", "updateAttrInstanceTemporal"),
+        *("deleteAttrInstanceTemporal", "deleteTemporal"),
+    )
+)
+EVOLUTION_READS = frozenset(("retrieveTemporal", "queryTemporal"))
+"""Operations on temporal evolutions."""
+
 AUXILIARY = frozenset(("retrieveOps", "retrieveEntity", "queryEntity"))
 """What an auxiliary registration may name (clause 5.9.2.4)."""
 

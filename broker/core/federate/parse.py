@@ -65,6 +65,7 @@ def parse_registration(
     management = members.mapping(document, "management") or {}
     if "cacheDuration" in management:
         check_duration(management["cacheDuration"], "management.cacheDuration")
+    observed, managed = _interval(document, "observationInterval"), _interval(document, "managementInterval")
     timeout, cooldown = members.positive(management, "timeout"), members.positive(management, "cooldown")
     return Registration(
         id=registration_id,
@@ -74,12 +75,12 @@ def parse_registration(
         context_of=context_of,
         described=_described(document, context_of),
         mode=mode,
-        operations=_operations(mode, operations),
+        operations=_operations(mode, operations, is_temporal=observed is not None or managed is not None),
         dataset_ids=None if datasets is None else frozenset(map(_dataset, datasets)),
         geometries=_geometries(document),
         scopes=_scopes(document),
-        observation_interval=_interval(document, "observationInterval"),
-        management_interval=_interval(document, "managementInterval"),
+        observation_interval=observed,
+        management_interval=managed,
         tenant=members.text(document, "tenant") or "",
         alias=members.text(document, "contextSourceAlias"),
         source_info=read_source_info(document),
@@ -204,11 +205,17 @@ def _check_mode(mode: str, information: tuple[Information, ...], operations: lis
         )
 
 
-def _operations(mode: str, given: list[str] | None) -> frozenset[str]:
-    """An auxiliary source that names none offers what one may: a registration of it is always taken (4.3.6.2)."""
+def _operations(mode: str, given: list[str] | None, *, is_temporal: bool) -> frozenset[str]:
+    """An auxiliary source that names none offers what one may: a registration of it is always taken (4.3.6.2).
+
+    Nor does a group of clause 4.20 have what a source of evolutions answers, for whose registration it is made (5.9.1).
+    """
+    if mode == AUXILIARY:
+        found = names.GROUPS["retrieveOps"] if given is None else names.read_operations(given)
+        return found | names.EVOLUTION_READS if is_temporal else found
     if given is not None:
         return names.read_operations(given)
-    return names.GROUPS["retrieveOps"] if mode == AUXILIARY else names.DEFAULT
+    return names.DEFAULT | names.EVOLUTION_READS if is_temporal else names.DEFAULT
 
 
 def _geometries(document: Mapping[str, Any]) -> dict[str, Geometry] | None:

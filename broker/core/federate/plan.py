@@ -101,14 +101,17 @@ def split(
     journey: Journey,
     *,
     whole: bool = False,
+    evolution: bool = False,
 ) -> Split:
     """Divide a change of some attributes of an entity; with `whole` a change of all of it, such as its deletion.
+
+    With `evolution` it is the evolution in time that changes, and registrations of evolutions count as well.
 
     `types` None: they are not known. A source supports the change if it offers any of `operations`. Exclusive
     registrations come first, then redirect ones, and what both leave goes to inclusive ones as well as to this broker.
     """
     known = None if types is None else frozenset(types)
-    found = [each for each in registrations if not each.is_expired(journey.now) and not each.is_temporal]
+    found = [each for each in registrations if not each.is_expired(journey.now) and (evolution or not each.is_temporal)]
     parts: list[Part] = []
     remaining, stays = names, True
     for mode in (EXCLUSIVE, REDIRECT, INCLUSIVE):
@@ -219,3 +222,8 @@ def _narrowed(information: Information, wanted: Wanted) -> Iterator[EntitySelect
 
 def _types(types: Names) -> TypeSelection:
     return TypeSelection((tuple(sorted(types)),))
+
+
+def narrowed(information: Iterable[Information], wanted: Wanted) -> list[EntitySelector]:
+    """The selectors of a request or subscription, narrowed to the entities of elements of a registration."""
+    return list(dict.fromkeys(selector for each in information for selector in _narrowed(each, wanted)))

@@ -26,6 +26,9 @@ _PLURAL = {
 }
 _WRAPPED = frozenset(("LanguageProperty", "VocabProperty", "JsonProperty"))
 
+_OWN = frozenset(("deletedAt", "tie", "instanceId"))
+"""Members of an instance that are shown in another way."""
+
 Aggregates = Mapping[str, Mapping[str | None, tuple[str, Mapping[str, list[Cell]]]]]
 """Attribute IRI, then dataset, to the kind of attribute and the cells of each method."""
 
@@ -113,9 +116,11 @@ def _instance(
     sample: Sample, context: ActiveContext, representation: Representation, timeproperty: str | None
 ) -> dict[str, Any]:
     instance = sample.instance
-    plain = {member: value for member, value in instance.items() if member not in ("deletedAt", "tie")}
+    plain = {member: value for member, value in instance.items() if member not in _OWN}
     shown: dict[str, Any] = render(plain, context, representation)
-    shown["instanceId"] = instance_id(sample.at, sample.tie)
+    given = instance["instanceId"] if "instanceId" in instance else instance_id(sample.at, sample.tie)
+    if given is not None:
+        shown["instanceId"] = given
     if "deletedAt" in instance:
         shown["deletedAt"] = format_time(instance["deletedAt"])
     if timeproperty is not None and timeproperty not in shown:

@@ -98,8 +98,10 @@ def excerpt(evolution: Evolution, demand: Demand) -> Excerpt:
     return Excerpt(evolution, samples, {iri: found[0].instance["type"] for iri, found in samples.items()})
 
 
-def shorten(excerpts: Sequence[Excerpt], demand: Demand) -> Cut | None:
+def shorten(excerpts: Sequence[Excerpt], demand: Demand, edge: Instant | None = None) -> Cut | None:
     """Leave only the last ones of each attribute, then what fits into one answer; None where all of that fits.
+
+    Beyond the `edge` there is more that is not known: it does not fit either.
 
     An answer is cut at one instant for all attributes of all its entities, so that no gaps come about: one whose
     samples all lie beyond stays, with none. `lastN` pages backwards, from the most recent samples.
@@ -110,7 +112,7 @@ def shorten(excerpts: Sequence[Excerpt], demand: Demand) -> Cut | None:
     if demand.page is None:
         return None
     backwards = demand.last is not None
-    bound: Instant | None = None
+    bound = edge
     for each in excerpts:
         for samples in each.samples.values():
             if len(samples) > demand.page:
@@ -126,7 +128,7 @@ def shorten(excerpts: Sequence[Excerpt], demand: Demand) -> Cut | None:
             for iri, samples in each.samples.items()
         }
     times = [demand.time(sample) for each in excerpts for samples in each.samples.values() for sample in samples]
-    return Cut(min(times), max(times))
+    return Cut(min(times, default=bound), max(times, default=bound))
 
 
 def _forward_bound(times: list[Instant], page: int) -> Instant | None:

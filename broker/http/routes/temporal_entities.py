@@ -1,9 +1,14 @@
 """Providing histories (clauses 6.18.3.1, 6.19.3.2, 6.20 to 6.22)."""
 
+from collections.abc import Awaitable, Callable
+
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.expand_temporal import expand_one_sample, expand_temporal
 from broker.core.model.draft import SCOPE
+from broker.core.model.entity import Entity
 from broker.http import params
+from broker.http.distributed_temporal import EvolutionChange, distribute_evolution
+from broker.http.distribution import sources_of
 from broker.http.message import Request, Response
 from broker.http.negotiate import context_of, read_object
 from broker.http.parameters import DELETE_ALL, LOCAL, ONE_DATASET_ID
@@ -18,14 +23,24 @@ async def upsert(ports: Ports, request: Request) -> Response:
     """5.6.11."""
     document, context = await read_object(ports, request)
     entity = expand_temporal(document, context)
-    is_new = await temporal.upsert_evolution(ports, request.tenant, entity)
-    return created("/temporal/entities", entity.id) if is_new else no_content()
+
+    async def here(part: Entity) -> Response:
+        is_new = await temporal.upsert_evolution(ports, request.tenant, part)
+        return created("/temporal/entities", part.id) if is_new else no_content()
+
+    return await _divided(ports, request, context, EvolutionChange("upsertTemporal", entity, document), here)
 
 
 async def delete(ports: Ports, request: Request) -> Response:
     """5.6.16."""
-    await temporal.delete_evolution(ports, request.tenant, entity_id_of(request))
-    return no_content()
+    entity_id = entity_id_of(request)
+
+    async def here(_part: Entity) -> Response:
+        await temporal.delete_evolution(ports, request.tenant, entity_id)
+        return no_content()
+
+    change = EvolutionChange("deleteTemporal", _nothing(entity_id), whole=True)
+    return await _divided(ports, request, None, change, here)
 
 
 async def add_attributes(ports: Ports, request: Request) -> Response:
@@ -33,26 +48,31 @@ async def add_attributes(ports: Ports, request: Request) -> Response:
     entity_id = entity_id_of(request)
     document, context = await read_object(ports, request)
     fragment = expand_temporal(document, context, fragment=True)
-    await temporal.add_attributes(ports, request.tenant, entity_id, fragment)
-    return no_content()
+
+    async def here(part: Entity) -> Response:
+        await temporal.add_attributes(ports, request.tenant, entity_id, part)
+        return no_content()
+
+    change = EvolutionChange("appendAttrsTemporal", fragment.with_(id=entity_id), document)
+    return await _divided(ports, request, context, change, here)
 
 
 async def delete_attribute(ports: Ports, request: Request) -> Response:
     """5.6.13."""
     entity_id = entity_id_of(request)
     context = await context_of(ports, request)
+    attribute = attribute_of(request.path[1], context)
     dataset_id = request.parameters.get("datasetId")
     if dataset_id is not None:
         params.require_uri(dataset_id, "datasetId")
-    await temporal.delete_attribute(
-        ports,
-        request.tenant,
-        entity_id,
-        attribute_of(request.path[1], context),
-        dataset_id,
-        delete_all=params.flag(request.parameters, "deleteAll"),
-    )
-    return no_content()
+    every = params.flag(request.parameters, "deleteAll")
+
+    async def here(_part: Entity) -> Response:
+        await temporal.delete_attribute(ports, request.tenant, entity_id, attribute, dataset_id, delete_all=every)
+        return no_content()
+
+    change = EvolutionChange("deleteAttrsTemporal", _nothing(entity_id), attribute=attribute)
+    return await _divided(ports, request, context, change, here)
 
 
 async def modify_instance(ports: Ports, request: Request) -> Response:
@@ -62,17 +82,49 @@ async def modify_instance(ports: Ports, request: Request) -> Response:
     document, context = await read_object(ports, request)
     attribute = attribute_of(request.path[1], context)
     instance = expand_one_sample(document, request.path[1], context)
-    await temporal.modify_instance(ports, request.tenant, entity_id, attribute, instance_id, instance)
-    return no_content()
+
+    async def here(_part: Entity) -> Response:
+        await temporal.modify_instance(ports, request.tenant, entity_id, attribute, instance_id, instance)
+        return no_content()
+
+    given = _nothing(entity_id).with_(attributes={attribute: [instance]})
+    change = EvolutionChange("updateAttrInstanceTemporal", given, document, attribute, instance_id)
+    return await _divided(ports, request, context, change, here)
 
 
 async def delete_instance(ports: Ports, request: Request) -> Response:
     """5.6.15."""
     entity_id = entity_id_of(request)
     instance_id = params.require_uri(request.path[2], "The instanceId")
-    attribute = attribute_of(request.path[1], await context_of(ports, request))
-    await temporal.delete_instance(ports, request.tenant, entity_id, attribute, instance_id)
-    return no_content()
+    context = await context_of(ports, request)
+    attribute = attribute_of(request.path[1], context)
+
+    async def here(_part: Entity) -> Response:
+        await temporal.delete_instance(ports, request.tenant, entity_id, attribute, instance_id)
+        return no_content()
+
+    change = EvolutionChange("deleteAttrInstanceTemporal", _nothing(entity_id), None, attribute, instance_id)
+    return await _divided(ports, request, context, change, here)
+
+
+async def _divided(
+    ports: Ports,
+    request: Request,
+    context: ActiveContext | None,
+    change: EvolutionChange,
+    here: Callable[[Entity], Awaitable[Response]],
+) -> Response:
+    """Do the change here, or in part at sources where registrations have one."""
+    index = sources_of(ports, request)
+    if index is None:
+        return await here(change.entity)
+    if context is None:
+        context = await context_of(ports, request)
+    return await distribute_evolution(ports, request, index, context, change, here)
+
+
+def _nothing(entity_id: str) -> Entity:
+    return Entity(entity_id, [], {})
 
 
 def attribute_of(name: str, context: ActiveContext) -> str:

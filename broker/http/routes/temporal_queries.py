@@ -9,8 +9,10 @@ from broker.core.model.entity_map import EntityMap, render_entity_map
 from broker.core.model.errors import BadRequestData, ResourceNotFound
 from broker.core.ql.ast import EntitySelector
 from broker.core.represent.temporal import represent_aggregates, represent_evolution, represent_values
-from broker.core.temporal.evolution import Cut, Excerpt
+from broker.core.temporal.evolution import Cut
 from broker.http import params
+from broker.http.distributed_histories import query_distributed, retrieve_distributed
+from broker.http.distribution import sources_of
 from broker.http.entity_maps import lifetime_of, map_header, named_or_none, wants_map
 from broker.http.message import Header, Request, Response
 from broker.http.negotiate import PLAIN, answer_type, context_of, read_object
@@ -50,6 +52,7 @@ from broker.operations import temporal
 from broker.operations.entity_maps import within
 from broker.operations.ports import Ports
 from broker.operations.query import refuse_too_wide
+from broker.operations.temporal import Aggregates, EvolutionPage, EvolutionQuery
 
 
 async def retrieve(ports: Ports, request: Request) -> Response:
@@ -58,18 +61,21 @@ async def retrieve(ports: Ports, request: Request) -> Response:
     entity_id = entity_id_of(request)
     context = await context_of(ports, request)
     view = read_view(request.parameters, context, ports.temporal_page, required=False)
-    if view.aggregation is not None:
-        evolution, cells = await temporal.aggregate_evolution(
-            ports, request.tenant, entity_id, view.demand, view.aggregation
-        )
-        document = represent_aggregates(evolution, cells, context, view.representation)
-        return with_context(request, context, document, media_type)
-    page = await temporal.retrieve_evolution(ports, request.tenant, entity_id, view.demand)
-    shown = _shown(page.excerpts, context, view)[0]
-    attrs = params.expanded(request.parameters, "attrs", context.expand_term)
-    if not shown or (attrs and page.excerpts[0].samples.keys().isdisjoint(attrs)):
-        raise ResourceNotFound(f"Nothing of what is asked for is in the history of {entity_id}.")
-    return _partial(with_context(request, context, shown, media_type, _range(view, page.cut)), page.cut)
+    index, told = sources_of(ports, request), list[Header]()
+    found: Aggregates | EvolutionPage
+    if index is not None:
+        found, told = await retrieve_distributed(ports, request, index, context, entity_id, view)
+    elif view.aggregation is not None:
+        whole = await temporal.aggregate_evolution(ports, request.tenant, entity_id, view.demand, view.aggregation)
+        found = Aggregates([whole])
+    else:
+        found = await temporal.retrieve_evolution(ports, request.tenant, entity_id, view.demand)
+    shown, cut = _shown(found, context, view)
+    if isinstance(found, EvolutionPage):
+        attrs = params.expanded(request.parameters, "attrs", context.expand_term)
+        if not shown[0] or (attrs and found.excerpts[0].samples.keys().isdisjoint(attrs)):
+            raise ResourceNotFound(f"Nothing of what is asked for is in the history of {entity_id}.")
+    return _partial(with_context(request, context, shown[0], media_type, _range(view, cut) + told), cut)
 
 
 async def query(ports: Ports, request: Request) -> Response:
@@ -106,22 +112,25 @@ async def _answer(
     refuse_too_wide(selection.query, local=selection.local)
     descending = _descending(selection, parameters)
     looked_for, map_headers = selection.query, list[Header]()
-    if wants_map(request, parameters):
+    index = None if selection.local else sources_of(ports, request)
+    if index is None and wants_map(request, parameters):
         entity_map = await named_or_none(ports, request) or await _new_map(ports, request, parameters, selection, view)
         looked_for, map_headers = within(looked_for, entity_map), [map_header(entity_map)]
-    wanted = temporal.EvolutionQuery(looked_for, paging.limit, paging.offset, paging.count, descending)
-    shown: list[dict[str, Any]]
-    cut = None
-    if view.aggregation is not None:
-        found, total, more = await temporal.aggregate_evolutions(
-            ports, request.tenant, wanted, view.demand, view.aggregation
+    is_ordered = bool(selection.order)
+    wanted = EvolutionQuery(looked_for, paging.limit, paging.offset, paging.count, descending, is_ordered)
+    told: list[Header] = []
+    found: Aggregates | EvolutionPage
+    if index is not None:
+        found, told = await query_distributed(ports, request, index, context, parameters, wanted, view)
+    elif view.aggregation is not None:
+        found = Aggregates(
+            *await temporal.aggregate_evolutions(ports, request.tenant, wanted, view.demand, view.aggregation)
         )
-        shown = [represent_aggregates(each, cells, context, view.representation) for each, cells in found]
     else:
-        page = await temporal.query_evolutions(ports, request.tenant, wanted, view.demand)
-        shown, cut, total, more = _shown(page.excerpts, context, view), page.cut, page.total, page.more
-    extra = paging.headers(request, ROOT + path, media_type, more, total) + _range(view, cut) + map_headers
-    return _partial(with_context(request, context, shown, media_type, extra), cut)
+        found = await temporal.query_evolutions(ports, request.tenant, wanted, view.demand)
+    shown, cut = _shown(found, context, view)
+    extra = paging.headers(request, ROOT + path, media_type, found.more, found.total) + _range(view, cut)
+    return _partial(with_context(request, context, shown, media_type, extra + map_headers + told), cut)
 
 
 async def create_map(ports: Ports, request: Request) -> Response:
@@ -161,9 +170,14 @@ async def _new_map(
     return await temporal.map_evolutions(ports, request.tenant, selection.query, view.demand, lifetime)
 
 
-def _shown(excerpts: list[Excerpt], context: ActiveContext, view: TemporalView) -> list[dict[str, Any]]:
+def _shown(
+    found: Aggregates | EvolutionPage, context: ActiveContext, view: TemporalView
+) -> tuple[list[dict[str, Any]], Cut | None]:
+    if isinstance(found, Aggregates):
+        each_cells = found.evolutions
+        return [represent_aggregates(each, cells, context, view.representation) for each, cells in each_cells], None
     represent = represent_values if view.form == VALUES else represent_evolution
-    return [represent(each, context, view.representation, view.demand) for each in excerpts]
+    return [represent(each, context, view.representation, view.demand) for each in found.excerpts], found.cut
 
 
 def _range(view: TemporalView, cut: Cut | None) -> list[Header]:

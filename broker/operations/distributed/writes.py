@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from broker.core.federate.plan import Part, Split, split
 from broker.core.federate.registration import Registration
+from broker.core.federate.temporal_plan import concerned
 from broker.core.model.errors import (
     AlreadyExists,
     Conflict,
@@ -36,7 +37,8 @@ class Write:
     """One change of one entity, and how it is put to a source.
 
     `names`: the attributes it is about; `whole`: it is about all of the entity, whatever it has. `types` None: not
-    known. `request` gives what to send to a source for some of the attributes.
+    known. `request` gives what to send to a source for some of the attributes. `evolution`: what changes is the
+    evolution in time.
     """
 
     operation: str
@@ -45,17 +47,22 @@ class Write:
     names: Names
     request: Callable[[Names, Registration], Forward]
     whole: bool = False
+    evolution: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the part of one source, or of this broker's own, whose `registration_id` is None."""
+    """What became of the part of one source, or of this broker's own, whose `registration_id` is None.
+
+    `status` is that of the source's answer.
+    """
 
     registration_id: str | None
     names: Names
     error: NgsiLdError | None = None
     body: Any = None
     is_partial: bool = False
+    status: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +86,15 @@ class Result(Generic[R]):
 async def write(inquiry: Inquiry, change: Write, local: Callable[[Names], Awaitable[R]]) -> Result[R]:
     """Divide a change over the sources and this broker, whose own part `local` does.
 
-    A deletion is no failure where a source has part of it and this broker does not know the entity (clause 5.6.6.4).
+    It is no failure where a source has part of it and this broker does not know what is deleted (clause 5.6.6.4), or
+    what evolution is changed (clauses 5.6.12 to 5.6.16).
 
     Raises the error itself where there is only one part and it failed, or where the entity is nowhere.
     """
+    registrations = concerned(inquiry.index) if change.evolution else inquiry.index
     plan = split(
-        inquiry.index, change.entity_id, change.types, change.names, (change.operation,), inquiry.journey,
-        whole=change.whole,
+        registrations, change.entity_id, change.types, change.names, (change.operation,), inquiry.journey,
+        whole=change.whole, evolution=change.evolution,
     )  # fmt: skip
     if not plan.parts:
         return Result((), await local(change.names))
@@ -107,7 +116,7 @@ async def _here(
     try:
         done = await local(names)
     except NgsiLdError as error:
-        if change.whole and isinstance(error, ResourceNotFound):
+        if (change.whole or change.evolution) and isinstance(error, ResourceNotFound):
             return None
         outcomes.append(Outcome(None, names, error))
         return None
@@ -123,7 +132,7 @@ async def _send(inquiry: Inquiry, change: Write, part: Part) -> Outcome:
         return Outcome(registration.id, names, refused)
     answer = await inquiry.send(registration, change.request(names, registration))
     error = error_of(answer, registration.id, change.entity_id)
-    return Outcome(registration.id, names, error, answer.body, answer.status == 207)
+    return Outcome(registration.id, names, error, answer.body, answer.status == 207, answer.status)
 
 
 def refusal(part: Part, operation: str) -> NgsiLdError | None:

@@ -1,0 +1,228 @@
+"""Retrieving and querying temporal evolutions that are here and elsewhere (clauses 5.7.3, 5.7.4, 4.3.6.7, 4.5.5)."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from broker.core.federate.match import Wanted, attributes_of, wanted_by
+from broker.core.federate.merge import LOCAL
+from broker.core.federate.plan import Asking, is_auxiliary, plan_questions
+from broker.core.federate.temporal_merge import merge_evolutions
+from broker.core.model.draft import SCOPE
+from broker.core.model.entity import Entity
+from broker.core.model.errors import BadRequestData, ResourceNotFound, TooManyResults
+from broker.core.model.instant import Instant
+from broker.core.ql.ast import EntityQuery, EntitySelector
+from broker.core.temporal.evolution import Demand, Evolution, excerpt
+from broker.operations.distributed.asking import Inquiry, Parameters, SourceWarning
+from broker.operations.distributed.temporal_asking import Told, ask_all
+from broker.operations.temporal import EvolutionQuery, basis_of, condition, evolutions_of, matching, recall
+
+MAX_CANDIDATES = 1_000
+"""Evolutions looked at for one query, of each source: with a page of instances of each some hundred megabytes."""
+MAX_SAMPLES = 2_000_000
+"""Samples of this broker's own that are put together with others: a second of processor time, and 200 MB."""
+
+_SYSTEM_ATTRIBUTES = ("options", "sysAttrs")
+"""What tells which of two versions is newer (clause 4.5.5.3)."""
+_RETRIEVAL = ("retrieveTemporal", "queryTemporal")
+
+
+@dataclass(slots=True)
+class Found:
+    """Evolutions out of all that sources and this broker have, in the order in which they were met.
+
+    `edge` as `shorten` takes it. `total` where a count was asked for, `more` where others follow.
+    """
+
+    evolutions: list[Evolution]
+    edge: Instant | None = None
+    warnings: list[SourceWarning] = field(default_factory=list)
+    total: int | None = None
+    more: bool = False
+
+
+async def retrieve(inquiry: Inquiry, entity_id: str, demand: Demand) -> Found:
+    """Clause 5.7.3: the evolution out of all its parts, if there is one."""
+    names = _projected(demand)
+    wanted = Wanted(
+        selectors=(EntitySelector((entity_id,)),),
+        attributes=names,
+        dataset_ids=demand.dataset_ids or frozenset(),
+        temporal=demand.query,
+        evolution=True,
+    )
+    questions = _of_one(_questions(inquiry, wanted, names, _RETRIEVAL))
+    parameters = Parameters((_SYSTEM_ATTRIBUTES,))
+    told = await ask_all(inquiry, questions, parameters, demand, 1)
+    found = _merged(await _one_held(inquiry, entity_id, demand), told, demand)
+    found.evolutions = [each for each in found.evolutions if each.id == entity_id]
+    return found
+
+
+async def _one_held(inquiry: Inquiry, entity_id: str, demand: Demand) -> list[Evolution]:
+    if inquiry.ports.history is None:
+        return []
+    try:
+        return [await recall(inquiry.ports, inquiry.tenant, entity_id, demand)]
+    except ResourceNotFound:
+        return []
+
+
+async def query(
+    inquiry: Inquiry,
+    wanted: EvolutionQuery,
+    demand: Demand,
+    given: Mapping[str, str],
+    source_filter: Callable[[Entity], object] | None,
+    *,
+    splits: bool,
+) -> Found:
+    """Clause 5.7.4: a page of evolutions from here and from sources; `given` are the client's own parameters.
+
+    With `splits` parts of one evolution may be at several sources: filters decide about what is put together. Otherwise
+    each source decides for itself, as long as it has what the filters ask about.
+
+    Raises:
+        BadRequestData: an order is asked for of evolutions that are elsewhere.
+        TooManyResults: more candidates than can be put together.
+    """
+    whole = wanted.query
+    questions = _asked(inquiry, whole, demand, source_filter, splits=splits)
+    if questions and wanted.is_ordered:
+        raise BadRequestData("orderBy needs local=true, since sources have histories that the query asks for.")
+    parameters = _parameters(inquiry, whole, given, splits=splits)
+    decided = not splits and all(_decides(inquiry, each, parameters) for each in questions)
+    need = MAX_CANDIDATES if wanted.count or not decided else wanted.offset + wanted.limit + 1
+    if need > MAX_CANDIDATES:
+        raise TooManyResults(f"Of distributed histories at most {MAX_CANDIDATES} can be listed; narrow the query.")
+    told = await ask_all(inquiry, questions, parameters, demand, need)
+    here = EntityQuery(selectors=whole.selectors) if splits else whole
+    held = await _held(inquiry, here, demand, need, told, descending=wanted.descending)
+    found = _merged(held, told, demand)
+    last = EntityQuery(selectors=whole.selectors, attributes=whole.attributes) if decided else whole
+    holds = condition(last, basis_of(last, demand))
+    selected = [each for each in found.evolutions if holds(each) and _has_datasets(each, whole, demand)]
+    end = wanted.offset + wanted.limit
+    found.total = len(selected) if wanted.count else None
+    found.more = len(selected) > end
+    found.evolutions = selected[wanted.offset : end]
+    return found
+
+
+def _asked(
+    inquiry: Inquiry,
+    query: EntityQuery,
+    demand: Demand,
+    source_filter: Callable[[Entity], object] | None,
+    *,
+    splits: bool,
+) -> list[Asking]:
+    names = _projected(demand)
+    plain = EntityQuery(selectors=query.selectors) if splits else query
+    wanted = wanted_by(plain, attributes=names, temporal=demand.query, source_filter=source_filter)
+    datasets = demand.dataset_ids or frozenset()
+    wanted = replace(wanted, dataset_ids=datasets, geo=query.geo, scope=query.scope, evolution=True)
+    return _questions(inquiry, wanted, names | _filtering(query) if names else names, ("queryTemporal",))
+
+
+def _questions(inquiry: Inquiry, wanted: Wanted, projected: frozenset[str], operations: Sequence[str]) -> list[Asking]:
+    candidates = sorted(inquiry.index.candidates(wanted.selectors), key=lambda each: (each.created_at, each.id))
+    return plan_questions(candidates, wanted, projected, operations, inquiry.journey)
+
+
+def _of_one(questions: Iterable[Asking]) -> list[Asking]:
+    """Each source once for the same attributes: a retrieval says nothing of types."""
+    found: dict[tuple[str, frozenset[str] | None], Asking] = {}
+    for each in questions:
+        found.setdefault((each.registration.id, each.attributes), each)
+    return list(found.values())
+
+
+def _projected(demand: Demand) -> frozenset[str]:
+    return frozenset() if demand.attributes is None else demand.attributes - {SCOPE}
+
+
+def _filtering(query: EntityQuery) -> frozenset[str]:
+    names = frozenset[str]() if query.q is None else attributes_of(query.q)
+    return names if query.geo is None else names | {query.geo.geoproperty}
+
+
+def _parameters(inquiry: Inquiry, query: EntityQuery, given: Mapping[str, str], *, splits: bool) -> Parameters:
+    common: tuple[tuple[str, str], ...] = (_SYSTEM_ATTRIBUTES,)
+    if splits:
+        return Parameters(common)
+    filters = []
+    if query.q is not None:
+        texts = tuple((name, given[name]) for name in ("q", "expandValues", "jsonKeys") if name in given)
+        filters.append((texts, attributes_of(query.q)))
+    if query.geo is not None:
+        names = ("georel", "geometry", "coordinates", "geoproperty")
+        texts = tuple((name, given[name]) for name in names if name in given)
+        filters.append((texts, frozenset((query.geo.geoproperty,))))
+    common = (*common, *((name, given[name]) for name in ("scopeQ",) if name in given))
+    return Parameters(common, tuple(filters), inquiry.client)
+
+
+def _decides(inquiry: Inquiry, question: Asking, parameters: Parameters) -> bool:
+    context = inquiry.context_for(question.registration)
+    return all(parameters.applies(question, names, context) for _, names in parameters.filters)
+
+
+async def _held(
+    inquiry: Inquiry, query: EntityQuery, demand: Demand, need: int, told: Iterable[Told], *, descending: bool
+) -> list[Evolution]:
+    """This broker's own evolutions that may match, and those of entities that only a source found to match."""
+    ports, tenant = inquiry.ports, inquiry.tenant
+    found: dict[str, Evolution] = {}
+    if ports.history is None:
+        return []
+    samples = 0
+    basis = replace(demand, attributes=None, dataset_ids=None)
+    async for each in matching(ports, tenant, query, basis, descending=descending):
+        found[each.id] = each
+        samples += _size(each)
+        if samples > MAX_SAMPLES:
+            raise TooManyResults(f"More than {MAX_SAMPLES} samples would have to be looked at; narrow the query.")
+        if len(found) >= need:
+            break
+    missing = {entity_id for each in told for entity_id in each.evolutions} - found.keys()
+    for each in await evolutions_of(ports, tenant, sorted(missing), basis):
+        found[each.id] = each
+    return list(found.values())
+
+
+def _size(evolution: Evolution) -> int:
+    series = evolution.series.values()
+    return sum(len(each.samples) + sum(chunk.count for chunk in each.chunks) for each in series)
+
+
+def _has_datasets(evolution: Evolution, query: EntityQuery, demand: Demand) -> bool:
+    if demand.dataset_ids is None:
+        return True
+    names = frozenset(query.attributes) or None
+    return not excerpt(evolution, Demand(demand.query, attributes=names, dataset_ids=demand.dataset_ids)).is_empty
+
+
+def _merged(held: Iterable[Evolution], told: Sequence[Told], demand: Demand) -> Found:
+    """Put together what there is of each evolution: those found here come first, then in the order of the questions."""
+    versions: dict[str, dict[str, Evolution]] = {each.id: {LOCAL: each} for each in held}
+    supplements: dict[str, dict[str, Evolution]] = {}
+    found = Found([])
+    for number, each in enumerate(told):
+        if each.warning is not None and each.warning not in found.warnings:
+            found.warnings.append(each.warning)
+        registration = each.question.registration
+        for evolution in each.evolutions.values():
+            places = versions.setdefault(evolution.id, {})
+            if is_auxiliary(registration):
+                places = supplements.setdefault(evolution.id, {})
+            places[f"{registration.id} {number}"] = evolution
+    edges = [each.edge for each in told if each.edge is not None]
+    if edges:
+        found.edge = min(edges) if demand.last is None else max(edges)
+    timeproperty = "observedAt" if demand.query is None else demand.query.timeproperty
+    for entity_id, each_version in versions.items():
+        whole = merge_evolutions(each_version, supplements.get(entity_id, {}), timeproperty)
+        if whole is not None:
+            found.evolutions.append(whole)
+    return found
