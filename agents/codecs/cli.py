@@ -11,7 +11,7 @@ from pathlib import Path
 from agents.codecs.catalogue import import_layout, listed
 from agents.codecs.registry import bundled_models
 from agents.codecs.sandbox import CodecSandbox, RoutineCall
-from agents.codecs.vectors import Vector, differences, read_vectors
+from agents.codecs.vectors import Vector, differences, vectors_for
 
 _DESCRIPTION = "Codecs make a device's bytes into measures, and commands into bytes (JavaScript, LoRa Alliance TS013)."
 _EXAMPLES = """\
@@ -25,7 +25,8 @@ examples:
 """
 _TEST = """\
 Runs a codec's file, unmodified, on published examples and prints every difference. Examples are a `*-codec.yaml` as in
-TheThingsNetwork/lorawan-devices, a JSON file with `examples`, or a `test_decode_*.json` of chirpstack-device-profiles.
+TheThingsNetwork/lorawan-devices, a JSON file with `examples`, or a `test_decode_*.json` of chirpstack-device-profiles;
+or a directory with such files. Given a directory of codecs, it tests all that have examples beside them.
 The exit status is 0 when all agree, 1 when one does not, 2 when a file cannot be read.
 """
 _IMPORT = """\
@@ -65,8 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _command(None, "eclor codec", _DESCRIPTION, _EXAMPLES)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     test = _command(commands, "test", "run a codec against published examples", _TEST)
-    test.add_argument("file", type=Path, metavar="FILE", help="the codec, a JavaScript file")
-    test.add_argument("vectors", type=Path, metavar="VECTORS", help="the examples, YAML or JSON")
+    test.add_argument("file", type=Path, metavar="FILE", help="the codec, a JavaScript file; or a directory of codecs")
+    test.add_argument("vectors", type=Path, nargs="?", metavar="VECTORS", help="the examples; default: those beside it")
     take = _command(commands, "import", "take a catalogue of devices with its codecs", _IMPORT)
     take.add_argument("directory", type=Path, metavar="DIR", help="the checkout")
     _add_directory(take, "--out")
@@ -93,15 +94,30 @@ def _add_directory(parser: argparse.ArgumentParser, option: str) -> None:
     parser.add_argument(option, dest="place", type=Path, default=default, metavar="DIR", help=text)
 
 
-def _test(file: Path, vectors_file: Path) -> int:
-    source = file.read_text(encoding="utf-8")
-    try:
-        vectors = _of_file(file, read_vectors(vectors_file))
-    except ValueError as problem:
-        raise ValueError(f"{vectors_file}: {problem}") from None
+def _test(file: Path, given: Path | None) -> int:
+    if file.is_dir():
+        return _test_directory(file)
+    vectors = vectors_for(file, file.parent if given is None else given)
     if not vectors:
-        raise ValueError(f"{vectors_file} holds no examples")
-    answers = asyncio.run(_answers(file.name, source, vectors))
+        raise ValueError(f"{file.parent if given is None else given} holds no examples for {file.name}")
+    return 1 if _failed(file, vectors) else 0
+
+
+def _test_directory(directory: Path) -> int:
+    """Every codec below a directory that has examples beside it."""
+    codecs = wrong = examples = 0
+    for file in sorted(directory.rglob("*.js")):
+        if vectors := vectors_for(file, file.parent):
+            codecs, examples, wrong = codecs + 1, examples + len(vectors), wrong + _failed(file, vectors)
+    if not codecs:
+        raise ValueError(f"{directory} holds no codecs with examples")
+    print(f"{directory}: {examples - wrong} of {examples} examples of {codecs} codecs agree")
+    return 1 if wrong else 0
+
+
+def _failed(file: Path, vectors: list[Vector]) -> int:
+    """Run a codec on its examples and print what differs; how many do not agree."""
+    answers = asyncio.run(_answers(file.name, file.read_text(encoding="utf-8"), vectors))
     wrong = 0
     for number, (vector, answer) in enumerate(zip(vectors, answers, strict=True), 1):
         found = differences(vector, answer)
@@ -109,7 +125,7 @@ def _test(file: Path, vectors_file: Path) -> int:
         for each in found:
             print(f"{file.name}: example {number}, {vector.routine} ({vector.description}): {each}")
     print(f"{file.name}: {len(vectors) - wrong} of {len(vectors)} examples agree")
-    return 1 if wrong else 0
+    return wrong
 
 
 async def _answers(name: str, source: str, vectors: list[Vector]) -> list[dict[str, object]]:
@@ -118,12 +134,6 @@ async def _answers(name: str, source: str, vectors: list[Vector]) -> list[dict[s
         return await sandbox.run([RoutineCall(name, each.routine, json.dumps(each.argument)) for each in vectors])
     finally:
         await sandbox.close()
-
-
-def _of_file(file: Path, vectors: list[Vector]) -> list[Vector]:
-    """Those the examples have for this file; all of them where they name no such file."""
-    named = [each for each in vectors if each.codec_file is not None and Path(each.codec_file).name == file.name]
-    return named or vectors
 
 
 def _import(directory: Path, out: Path) -> int:

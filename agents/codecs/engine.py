@@ -4,6 +4,7 @@ Belongs into the worker process: a flaw in the engine must not reach a process t
 """
 
 import json
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -41,6 +42,10 @@ _NAMES = (
     "Encode",
     "Encoder",
 )
+_OF_SCOPE = re.compile(r"\b(?:this|globalThis)\b")
+_STRICT = re.compile(r"""^\s*["']use strict["']""", re.MULTILINE)
+_FUNCTION = re.compile(r"\bfunction\s*\*?\s*([A-Za-z_$][\w$]*)\s*\(", re.ASCII)
+_VARIABLE = re.compile(r"^var\s+([A-Za-z_$][\w$]*)", re.ASCII | re.MULTILINE)
 _DEFINED = "{" + ", ".join(f'{name}: typeof {name} === "undefined" ? null : {name}' for name in _NAMES) + "}"
 
 
@@ -140,9 +145,26 @@ class Engine:
 def _as_function(source: str) -> str:
     """A codec's file as the body of a function that gives what it defines; an inner one, so that it may redeclare."""
     source = source.removeprefix("\ufeff")
+    first, last = _shared(source)
     return (
-        f"(function (module, exports) {{ return (function () {{{source}\n;return {_DEFINED};}}).call(globalThis); }})"
+        f"(function (module, exports) {{ return (function () {{{first}{source}\n"
+        f";{last}return {_DEFINED};}}).call(globalThis); }})"
     )
+
+
+def _shared(source: str) -> tuple[str, str]:
+    """What makes the top level's functions and variables members of the global object, as those of a script are.
+
+    Only where the file speaks of that object: in a plain call of a function `this` is it, but for strict code. A name
+    that is declared further inside is not visible where these words stand and stays out.
+    """
+    if not _OF_SCOPE.search(source) or _STRICT.search(source):
+        return "", ""
+    functions = dict.fromkeys(_FUNCTION.findall(source))
+    variables = [name for name in dict.fromkeys(_VARIABLE.findall(source)) if name not in functions]
+    first = "".join(f'if (typeof {name} === "function") globalThis.{name} = {name};' for name in functions)
+    last = "".join(f'if (typeof {name} !== "undefined") globalThis.{name} = {name};' for name in variables)
+    return first, last
 
 
 def _outcome(text: Any) -> Any:

@@ -204,6 +204,14 @@
   addAccessors("BigInt64", "BigInt64", 8);
   addAccessors("BigUInt64", "BigUint64", 8);
 
+  // As other engines write dates where no locale is set: 7/6/2025, 2:05:09 PM.
+  ["toLocaleString", "toLocaleDateString", "toLocaleTimeString"].forEach(function (name) {
+    var padded = Date.prototype[name];
+    Date.prototype[name] = function () {
+      return padded.call(this).replace(/(^|[/]|, )0(?=\d)/g, "$1");
+    };
+  });
+
   function silent() {}
 
   define("Buffer", Buffer);

@@ -166,7 +166,7 @@ class CodecSandbox:
                 *(sys.executable, "-s", "-E", "-B", "-m", "agents.codecs.worker"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                env={},
+                env={"TZ": "UTC0"},  # dates that a codec writes must not depend on the machine
                 cwd=_ROOT,
             )
         return self._process

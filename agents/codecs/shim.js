@@ -17,24 +17,25 @@
     return input;
   }
 
+  // The functions are called plainly, as a network server's script does: `this` in them is the global object.
   var routines = {
-    decodeUplink: function (codec, input) {
-      if (codec.decodeUplink) return codec.decodeUplink(timed(input));
-      if (codec.Decode) return { data: codec.Decode(input.fPort, input.bytes, input.variables) };
-      if (codec.Decoder) return { data: codec.Decoder(input.bytes, input.fPort) };
+    decodeUplink: function ({ decodeUplink, Decode, Decoder }, input) {
+      if (decodeUplink) return decodeUplink(timed(input));
+      if (Decode) return { data: Decode(input.fPort, input.bytes, input.variables) };
+      if (Decoder) return { data: Decoder(input.bytes, input.fPort) };
       return lacks("decodeUplink, Decode or Decoder");
     },
-    encodeDownlink: function (codec, input) {
-      if (codec.encodeDownlink) return codec.encodeDownlink(input);
-      if (codec.Encode) return { bytes: codec.Encode(input.fPort, input.data, input.variables), fPort: input.fPort };
-      if (codec.Encoder) return { bytes: codec.Encoder(input.data, input.fPort), fPort: input.fPort };
+    encodeDownlink: function ({ encodeDownlink, Encode, Encoder }, input) {
+      if (encodeDownlink) return encodeDownlink(input);
+      if (Encode) return { bytes: Encode(input.fPort, input.data, input.variables), fPort: input.fPort };
+      if (Encoder) return { bytes: Encoder(input.data, input.fPort), fPort: input.fPort };
       return lacks("encodeDownlink, Encode or Encoder");
     },
-    decodeDownlink: function (codec, input) {
-      return codec.decodeDownlink ? codec.decodeDownlink(timed(input)) : lacks("decodeDownlink");
+    decodeDownlink: function ({ decodeDownlink }, input) {
+      return decodeDownlink ? decodeDownlink(timed(input)) : lacks("decodeDownlink");
     },
-    normalizeUplink: function (codec, input) {
-      return codec.normalizeUplink ? codec.normalizeUplink(input) : lacks("normalizeUplink");
+    normalizeUplink: function ({ normalizeUplink }, input) {
+      return normalizeUplink ? normalizeUplink(input) : lacks("normalizeUplink");
     },
   };
 

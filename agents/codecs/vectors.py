@@ -1,10 +1,12 @@
 """Published examples of codecs, and whether a codec agrees with them.
 
-Three layouts are read: `*-codec.yaml` of TheThingsNetwork/lorawan-devices (uplinkDecoder, downlinkEncoder and
-downlinkDecoder with examples), JSON files with `examples` of the same members, and the lists of `{description, input,
-expected}` of chirpstack/chirpstack-device-profiles (`test_decode_*.json`, `test_encode_*.json`).
+Three layouts are read, as YAML or JSON: `*-codec.yaml` of TheThingsNetwork/lorawan-devices (uplinkDecoder,
+downlinkEncoder and downlinkDecoder with examples), files with `examples` of the same members, and the lists of `{name,
+input, expected}` of chirpstack/chirpstack-device-profiles (`test_decode_*.json`, `test_encode_*.json`). A directory
+gives the examples of all its files that name the codec.
 """
 
+import contextlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +24,7 @@ _SECTIONS = {
 }
 _KINDS = {
     "uplink": "decodeUplink",
+    "uplink-normalize": "normalizeUplink",
     "downlink": "encodeDownlink",
     "downlink-encode": "encodeDownlink",
     "downlink-decode": "decodeDownlink",
@@ -50,23 +53,75 @@ def read_vectors(path: Path) -> list[Vector]:
         ValueError: It has none of the three layouts.
         OSError: It cannot be read.
     """
-    text = path.read_text(encoding="utf-8")
-    document = read_yaml(text) if path.suffix in (".yaml", ".yml") else json.loads(text)
+    document = _document(path)
     if isinstance(document, list):
         routine = "encodeDownlink" if "encode" in path.name else "decodeUplink"
-        return [vector for each in document for vector in _vectors(None, routine, each)]
+        return [vector for each in document for vector in _vectors(None, _routine(each, routine), each)]
     if not isinstance(document, Mapping):
         raise ValueError("it holds neither an object nor a list")
     if isinstance(document.get("examples"), list):
         file = document.get("codecFileName")
-        return [
-            vector
-            for each in document["examples"]
-            for vector in _vectors(file, _KINDS.get(each.get("type", "uplink"), "decodeUplink"), each)
-        ]
+        examples = document["examples"]
+        return [vector for each in examples for vector in _vectors(file, _routine(each, "decodeUplink"), each)]
     if not any(section in document for section in _SECTIONS):
         raise ValueError(f"it has neither examples nor one of {', '.join(_SECTIONS)}")
     return list(_of_sections(document))
+
+
+def vectors_for(codec: Path, given: Path) -> list[Vector]:
+    """The examples for a codec in a file, or in the files of a directory that name the codec.
+
+    A file names a codec by its file's name, or by its own: `lamp-codec.yaml`, `test_decode_lamp.json`. Of a file that
+    names no codec, or only others, all examples are given.
+
+    Raises:
+        ValueError: A file has none of the layouts.
+        OSError: It cannot be read.
+    """
+    if not given.is_dir():
+        try:
+            vectors = read_vectors(given)
+        except ValueError as problem:
+            raise ValueError(f"{given}: {problem}") from None
+        return [each for each in vectors if _names(each, codec)] or vectors
+    found: list[Vector] = []
+    for path in sorted(given.glob("*.yaml")) + sorted(given.glob("*.yml")) + sorted(given.glob("*.json")):
+        # Most files of a vendor's directory describe devices and profiles.
+        with contextlib.suppress(ValueError):
+            own = path.stem in _own_names(codec)
+            found += [each for each in read_vectors(path) if _names(each, codec) or (own and not each.codec_file)]
+    return found
+
+
+def _document(path: Path) -> Any:
+    text = path.read_text(encoding="utf-8-sig")
+    if path.suffix not in (".yaml", ".yml"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            # JSON with numbers in hexadecimal or a comma too many, as some makers publish it, is YAML.
+            pass
+    return read_yaml(text)
+
+
+def _names(vector: Vector, codec: Path) -> bool:
+    return vector.codec_file is not None and Path(vector.codec_file).name == codec.name
+
+
+def _own_names(codec: Path) -> tuple[str, ...]:
+    stem = codec.stem
+    return (f"{stem}-codec", stem, f"test_decode_{stem}", f"test_encode_{stem}")
+
+
+def _routine(example: object, default: str) -> str:
+    kind = example.get("type") if isinstance(example, Mapping) else None
+    if kind is None:
+        return default
+    if kind in _KINDS.values():
+        return str(kind)
+    if kind not in _KINDS:
+        raise ValueError(f"the type of an example is one of {', '.join(_KINDS)}, not {kind!r}")
+    return _KINDS[kind]
 
 
 def _of_sections(document: Mapping[str, Any]) -> Iterator[Vector]:
@@ -83,17 +138,26 @@ def _vectors(file: object, routine: str, example: object) -> Iterator[Vector]:
     expected = example.get("output", example.get("expected"))
     if not isinstance(expected, Mapping):
         raise ValueError("an example has an output (or expected), an object")
-    description = str(example.get("description", "")).strip()
+    description = str(example.get("description") or example.get("name") or "").strip()
+    if routine == "normalizeUplink":
+        yield Vector(name, routine, description, example["input"], expected)
+        return
     yield Vector(name, routine, description, _argument(example["input"]), expected)
     normalized = example.get("normalizedOutput")
-    if isinstance(normalized, Mapping) and routine == "decodeUplink":
+    if normalized is not None and routine == "decodeUplink":
+        if not isinstance(normalized, Mapping):
+            normalized = {"data": normalized}
         yield Vector(name, "normalizeUplink", f"{description} (normalized)", expected, normalized)
 
 
 def _argument(given: Mapping[str, Any]) -> dict[str, Any]:
     argument = dict(given)
     if isinstance(argument.get("bytes"), str):
-        argument["bytes"] = list(bytes.fromhex(argument["bytes"]))
+        digits = argument["bytes"].replace("0x", "").replace(",", " ")
+        try:
+            argument["bytes"] = list(bytes.fromhex(digits))
+        except ValueError:
+            raise ValueError("the bytes of an input are a list of numbers, or hexadecimal digits") from None
     return argument
 
 

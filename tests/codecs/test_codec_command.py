@@ -101,6 +101,34 @@ def test_json_in_both_layouts(lamp, tmp_path, document):
     assert main(["test", str(lamp), str(examples(tmp_path, json.dumps(document), "test_decode_lamp.json"))]) == 0
 
 
+@pytest.mark.parametrize("given", ["d7 00", "D700", "0xD7, 0x00"])
+def test_bytes_may_be_hexadecimal_digits_and_a_type_names_the_routine(lamp, tmp_path, given, capsys):
+    up = {"name": "up", "input": {"fPort": 1, "bytes": given}, "output": {"data": {"t": 21.5, "on": "off"}}}
+    down = {"type": "downlink-encode", "input": {"data": {"on": "on"}}, "output": {"bytes": [1], "fPort": 2}}
+    assert main(["test", str(lamp), str(examples(tmp_path, json.dumps([up, down]), "any.json"))]) == 0
+    up["output"] = {}
+    assert main(["test", str(lamp), str(examples(tmp_path, json.dumps([up, down]), "any.json"))]) == 1
+    assert "decodeUplink (up): data: expected null" in capsys.readouterr().out
+
+
+def test_json_with_hexadecimal_numbers_and_a_comma_too_many_is_read(lamp, tmp_path):
+    text = '[{"input": {"fPort": 0x1, "bytes": [0xD7, 0]}, "expected": {"data": {"t": 21.5, "on": "off"}},},]'
+    assert main(["test", str(lamp), str(examples(tmp_path, text, "test_decode_lamp.json"))]) == 0
+
+
+def test_examples_are_found_beside_the_codec_and_below_a_directory(lamp, tmp_path, capsys):
+    examples(tmp_path, VECTORS)
+    examples(tmp_path, "name: Lamp\nfirmwareVersions: []", "lamp.yaml")
+    (tmp_path / "lonely.js").write_text(CODEC, encoding="utf-8")
+    assert main(["test", str(lamp)]) == 0
+    assert main(["test", str(lamp), str(tmp_path)]) == 0
+    assert main(["test", str(tmp_path)]) == 0
+    assert "5 of 5 examples of 1 codecs agree" in capsys.readouterr().out
+    assert main(["test", str(tmp_path / "lonely.js")]) == 2
+    examples(tmp_path, VECTORS.replace("t: 21.5", "t: 21"))
+    assert main(["test", str(tmp_path)]) == 1
+
+
 def test_only_the_examples_of_the_file_given_are_run(lamp, tmp_path, capsys):
     other = VECTORS.replace("downlinkEncoder:\n  fileName: lamp.js", "downlinkEncoder:\n  fileName: other.js")
     assert main(["test", str(lamp), str(examples(tmp_path, other))]) == 0

@@ -227,15 +227,28 @@ def test_the_worker_dies_with_a_parent_that_is_killed() -> None:
             os.kill(worker, signal.SIGKILL)
 
 
-async def test_a_codec_that_is_always_slow_delays_the_others_by_a_second_a_minute(sandbox: CodecSandbox) -> None:
+async def test_a_codec_that_is_always_slow_delays_the_others_by_a_second_a_minute() -> None:
+    # A second of CPU may take many on a busy machine.
+    sandbox = CodecSandbox(SOURCES, stuck_after=60)
     calls = [CodecCall("slow" if n % 2 else "good", b"", 1, 0) for n in range(200)]
     results = await sandbox.decode(calls)
     assert all(isinstance(each, Decoded) for each in results[::2])
     slow = results[1::2]
     worked = sum(isinstance(each, Decoded) for each in slow)
     assert 4 <= worked <= 50  # of a second, a call takes a fiftieth to a quarter
-    assert all(isinstance(each, UndecodablePayload) and "rests" in each.detail for each in slow[worked:])
+    refused = [each.detail for each in slow if isinstance(each, UndecodablePayload)]
+    assert len(refused) == 100 - worked
+    # The last call before the rest may be the one that takes more than its own 250 ms.
+    assert all("rests" in each or "250 ms" in each for each in refused)
     assert sandbox.restarts == 0
+    await sandbox.close()
+
+
+async def test_dates_do_not_depend_on_the_zone_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    sandbox = CodecSandbox({"zone": "function decodeUplink(i) { return { data: { h: i.recvTime.getHours() } }; }"})
+    assert await one(sandbox, "zone") == Decoded({"h": 22}, [])
+    await sandbox.close()
 
 
 def test_a_replaced_source_takes_effect_and_ends_a_rest() -> None:

@@ -40,6 +40,11 @@ def data(expression: str) -> Any:
         "function Decoder(bytes, port) { return { n: bytes.length }; }",
         "function Decode(fPort, bytes, variables) { return { n: bytes.length }; }",
         "module.exports.Decoder = function (bytes) { return { n: bytes.length }; };",
+        # In a script, functions and variables are members of the global object, which is `this` in a plain call.
+        "function decodeUplink(i) { return { data: { n: this.count(i) } }; } function count(i) { return 3; }",
+        "var add = 0; function decodeUplink(i) { return { data: { n: globalThis.add + i.bytes.length } }; }",
+        "function decodeUplink(i) { function inner() { return 3; } return { data: { n: this.inner ? 0 : inner() } }; }",
+        "'use strict'; function decodeUplink(i) { return { data: { n: this === undefined ? 3 : 0 } }; }",
     ],
 )
 def test_every_way_to_write_a_decoder(source):
@@ -72,6 +77,8 @@ def test_every_way_to_write_a_decoder(source):
         ("btoa('\\u0001\\u00ff')", "Af8="),
         ("atob('Af8=').charCodeAt(1)", 255),
         ("new TextDecoder().decode(new TextEncoder().encode('ü'))", "ü"),
+        ("new Date(951917711000).toLocaleString()", "3/1/2000, 1:35:11 PM"),
+        ("new Date(951917711000).toLocaleDateString()", "3/1/2000"),
         ("console.log('x') === undefined && console.warn('y') === undefined", True),
     ],
 )
