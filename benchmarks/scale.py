@@ -106,7 +106,7 @@ async def main(count: int) -> None:
         began = time.perf_counter()
         stored = await run(on.url, batches(count), 2)
         print(f"{count:,} entities stored in {time.perf_counter() - began:.0f} s: {stored.statuses}")
-        body = b'{"attribute":"name"}'
+        body = b'{"path":"name"}'
         declared = await run(on.url, [request("POST", "/indexes", body)], 1)
         print(f"index on name declared: {declared.statuses}, {declared.latencies[0]:.1f} s")
         print("| question                         |   p50 ms |   p99 ms | answer kB |")

@@ -7,6 +7,7 @@ from typing import Any
 
 from pymongo.errors import PyMongoError
 
+from broker.adapters.mongo.bookmarks import Bookmarks
 from broker.adapters.mongo.cache import EntityCache
 from broker.adapters.mongo.client import Databases
 from broker.adapters.mongo.commit import Committer, load
@@ -34,6 +35,7 @@ class _Tenant:
     reads: GroupedReads
     advisor: IndexAdvisor
     recall: Recall
+    bookmarks: Bookmarks
 
 
 class MongoEntities:
@@ -101,7 +103,8 @@ class MongoEntities:
         of = self._of(tenant)
         of.advisor.note(query)
         try:
-            return await find(self._databases(tenant)["entities"], query, page, self._clock.now(), of.recall)
+            collection = self._databases(tenant)["entities"]
+            return await find(collection, query, page, self._clock.now(), of.recall, of.bookmarks)
         except PyMongoError as error:
             raise translate(error) from error
 
@@ -156,7 +159,8 @@ class MongoEntities:
             write_concern=self._write_concern,
         )
         recall = Recall(cache, lambda: committer.epoch if committer.is_idle else None)
-        return _Tenant(cache, committer, GroupedReads(database), IndexAdvisor(database["entities"]), recall)
+        bookmarks = Bookmarks(lambda: None if self._presence.shared else (committer.arrivals, committer.epoch))
+        return _Tenant(cache, committer, GroupedReads(database), IndexAdvisor(database["entities"]), recall, bookmarks)
 
     def _next_version(self) -> str:
         return f"{self._presence.token}{next(self._numbers):x}"

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from pymongo.asynchronous.collection import AsyncCollection
 
 from broker.adapters.mongo import filters
+from broker.adapters.mongo.bookmarks import Bookmarks
 from broker.adapters.mongo.cache import EntityCache
 from broker.adapters.mongo.documents import escape, to_entity
 from broker.adapters.mongo.links import Links
@@ -39,18 +40,32 @@ _TIME_MS = 20_000
 
 
 async def find(
-    collection: Collection, query: EntityQuery, page: PageRequest, now: Instant, recall: Recall | None = None
+    collection: Collection,
+    query: EntityQuery,
+    page: PageRequest,
+    now: Instant,
+    recall: Recall | None = None,
+    bookmarks: Bookmarks | None = None,
 ) -> EntityPage:
     """The page of entities that satisfy the query at `now`, as far as `recall` has them without decoding documents.
 
-    Raises TooComplexQuery where too much would have to be looked at or ordered, and errors of the driver.
+    `bookmarks` lets it begin where an earlier page ended. Raises TooComplexQuery where too much would have to be looked
+    at or ordered, and errors of the driver.
     """
     compiled = filters.compile(query, now)
     if page.order:
         return await _ordered(collection, compiled, page, now)
     if compiled.residual is not None:
         return await _finished(collection, compiled, page, now)
-    return await _decided(collection, compiled, page, now, recall or Recall(EntityCache(0), lambda: None))
+    recall = recall or Recall(EntityCache(0), lambda: None)
+    if bookmarks is None or not page.limit:
+        return await _decided(collection, compiled, page, now, recall)
+    began = bookmarks.epoch(query)
+    before = bookmarks.before(query, page.offset) if page.offset else None
+    found = await _decided(collection, compiled, page, now, recall, before)
+    if found.more and found.entities:
+        bookmarks.put(query, page.offset + page.limit, found.entities[-1].id, began)
+    return found
 
 
 async def count(collection: Collection, query: EntityQuery, now: Instant) -> int:
@@ -69,18 +84,24 @@ async def _count(collection: Collection, compiled: filters.Compiled, now: Instan
 
 
 async def _decided(
-    collection: Collection, compiled: filters.Compiled, page: PageRequest, now: Instant, recall: Recall
+    collection: Collection,
+    compiled: filters.Compiled,
+    page: PageRequest,
+    now: Instant,
+    recall: Recall,
+    before: str | None = None,
 ) -> EntityPage:
+    """With `before`, the id in front of the page's offset, nothing has to be skipped."""
     documents: list[dict[str, Any]] = []
     projection, began = recall.begin()
     if page.limit:
         wanted = page.limit + 1
         # batch_size one above: the answer then closes the cursor itself.
         cursor = collection.find(
-            compiled.filter,
+            compiled.filter if before is None else {"$and": [compiled.filter, {"_id": {"$gt": before}}]},
             projection,
             sort=[("_id", 1)],
-            skip=page.offset,
+            skip=page.offset if before is None else 0,
             limit=wanted,
             batch_size=wanted + 1,
             max_time_ms=_TIME_MS,
