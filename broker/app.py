@@ -120,6 +120,7 @@ class App:
             tls=tls,
             is_shared=lambda: self._presence.shared,
         )
+        self._federation.pass_subscriptions_on(subscriptions, self._outbox, self._notifications)
         ports = Ports(
             entities=self._entities,
             tenants=self._tenants,

@@ -1,18 +1,26 @@
 """Composition of what concerns other brokers and context sources: part of the composition root `broker.app`."""
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from broker.adapters.forwarding.http import HttpForwarder
 from broker.adapters.mongo.client import Databases
+from broker.adapters.mongo.outbox import MongoOutbox
+from broker.adapters.mongo.remote_subscriptions import MongoRemoteSubscriptions
 from broker.adapters.mongo.subscriptions import MongoSubscriptions
 from broker.adapters.mongo.tenants import MongoTenants
+from broker.core.model.change import Change
+from broker.operations.distributed.remote_requests import SourceRequests
+from broker.operations.distributed.subscriptions import Relay
 from broker.operations.federation import Federation
 from broker.operations.notify import Sink
 from broker.operations.ports import Clock, ContextLoader
 from broker.settings import Settings
+from broker.workers.notifications import Notifications
 from broker.workers.registration_notifications import RegistrationNotifications
 from broker.workers.registry import Registrations
+from broker.workers.remote_subscriptions import RemoteSubscriptionsWorker, Surroundings
 
 
 class FederationSide:
@@ -30,10 +38,13 @@ class FederationSide:
         tls: ssl.SSLContext | None,
         is_shared: Callable[[], bool],
     ) -> None:
+        self._settings, self._databases = settings, databases
+        self._tenants, self._loader, self._clock = tenants, loader, clock
+        self._remote: RemoteSubscriptionsWorker | None = None
         registrations = MongoSubscriptions(databases, "registrations", "registration")
-        subscriptions = MongoSubscriptions(databases, "registrationSubscriptions", "registration subscription")
+        watchers = MongoSubscriptions(databases, "registrationSubscriptions", "registration subscription")
         self._notifications = RegistrationNotifications(
-            store=subscriptions,
+            store=watchers,
             tenants=tenants,
             loader=loader,
             clock=clock,
@@ -53,20 +64,54 @@ class FederationSide:
             alias=settings.alias,
             registrations=registrations,
             registry=self._registry,
-            subscriptions=subscriptions,
+            subscriptions=watchers,
             notifier=self._notifications,
             forwarder=self._forwarder,
             started_at=clock.now(),
             splits_entities=settings.split_entities,
         )
 
+    def pass_subscriptions_on(
+        self, subscriptions: MongoSubscriptions, outbox: MongoOutbox, subscribers: Notifications
+    ) -> None:
+        """Have sources told of subscriptions; what they tell goes the way of this broker's own notifications."""
+        store = MongoRemoteSubscriptions(self._databases)
+        requests = SourceRequests(
+            self._loader, self._forwarder, self._registry, self.ports.alias_of, self._settings.public_url
+        )
+        self._remote = RemoteSubscriptionsWorker(
+            Surroundings(
+                store=store,
+                requests=requests,
+                registry=self._registry,
+                registrations=self.ports.registrations,
+                subscriptions=subscriptions,
+                tenants=self._tenants,
+                loader=self._loader,
+                clock=self._clock,
+                find=subscribers.current,
+                subscriptions_of=subscribers.of_tenant,
+                alias_of=self.ports.alias_of,
+            )
+        )
+        self._registry.on_change = self._remote.registration_changed
+
+        async def tell(tenant: str, subscription_id: str, changes: Sequence[Change]) -> None:
+            subscribers.dispatch(await outbox.keep(tenant, [(each, (subscription_id,)) for each in changes]))
+
+        self.ports = replace(self.ports, relay=Relay(store, self._remote, subscribers.current, tell))
+
     async def start(self) -> None:
         """Load registrations and the subscriptions to them."""
         await self._registry.start()
         await self._notifications.start(self._registry)
+        if self._remote is not None:
+            await self._remote.start()
 
     async def close(self) -> None:
         """End what runs; counts are written. The sinks are for their owner to close."""
+        if self._remote is not None:
+            await self._remote.close()
         await self._registry.close()
         await self._notifications.close()
         await self._forwarder.close()

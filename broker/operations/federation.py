@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from broker.core.federate.index import RegistrationIndex
 from broker.core.federate.notification import RegistrationSubscription
@@ -14,6 +14,9 @@ from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.instant import Instant
 from broker.operations.notify import SubscriptionRecords
+
+if TYPE_CHECKING:
+    from broker.operations.distributed.subscriptions import Relay
 
 
 class Registry(Protocol):
@@ -90,7 +93,8 @@ class Failure(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a source said. `body` is its JSON, None where there is none; `link` the @context that its header names, and
-    `entity_map` the id of the entity map that it used. `has_next`: it names a page that follows.
+    `entity_map` the id of the entity map that it used. `has_next`: it names a page that follows. `location` is the path
+    or URL of what it made.
 
     Where it said nothing usable, `failure` tells why, and `status` is that of an answer that could not be read, or 0.
     """
@@ -101,6 +105,7 @@ class Answer:
     failure: Failure | None = None
     entity_map: str | None = None
     has_next: bool = False
+    location: str | None = None
 
     @property
     def is_success(self) -> bool:
@@ -132,6 +137,7 @@ class Federation:
     forwarder: Forwarder
     started_at: Instant
     splits_entities: bool = False
+    relay: "Relay | None" = None
 
     def alias_of(self, tenant: str) -> str:
         """The Context Source alias of a tenant of this broker (clauses 4.3.6.4, 5.2.40)."""

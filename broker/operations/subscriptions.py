@@ -5,9 +5,16 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+from broker.core.federate.loop import read_via
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.names import is_iri
-from broker.core.model.errors import BadRequestData, LdContextNotAvailable, ResourceNotFound, Unavailable
+from broker.core.model.errors import (
+    BadRequestData,
+    LdContextNotAvailable,
+    LoopDetected,
+    ResourceNotFound,
+    Unavailable,
+)
 from broker.core.model.instant import Instant
 from broker.core.model.subscription import Stored, render_subscription
 from broker.core.subscribe.parse import parse_subscription
@@ -23,15 +30,24 @@ _ATTEMPTS = 50
 
 
 async def create_subscription(
-    ports: Ports, tenant: str, document: Mapping[str, Any], context: ActiveContext, base_url: str | None = None
+    ports: Ports,
+    tenant: str,
+    document: Mapping[str, Any],
+    context: ActiveContext,
+    base_url: str | None = None,
+    via: str | None = None,
 ) -> str:
     """Clause 5.8.1. `document` is the request's body, `context` the @context it came with. Returns the id.
+
+    `via` is the Via header of the request: the brokers that the subscription came through, which do not get it again.
 
     A @context without a URL of its own is hosted below `base_url`, where receivers find it (clause 5.13.1); where
     that is None, notifications in plain JSON have whole IRIs for names.
 
-    Raises BadRequestData, AlreadyExists, LdContextNotAvailable.
+    Raises BadRequestData, AlreadyExists, LdContextNotAvailable, LoopDetected.
     """
+    if via and ports.federation is not None and ports.federation.alias_of(tenant) in read_via(via):
+        raise LoopDetected("This broker has passed the subscription on itself; it does not take it back.")
     kept = cleaned(document)
     kept.setdefault("id", f"urn:ngsi-ld:Subscription:{uuid4()}")
     if context.link is not None:
@@ -45,6 +61,7 @@ async def create_subscription(
         "contexts": {},
         "createdAt": now,
         "modifiedAt": now,
+        **({"via": via} if via else {}),
     }
     subscription = await load_subscription(ports.loader, stored, {_key(context.reference): context})
     if base_url is not None and "jsonldContext" not in kept:
@@ -54,6 +71,7 @@ async def create_subscription(
     await ports.tenants.ensure(tenant)
     await ports.subscriptions.create(tenant, stored)
     ports.notifier.subscribed(tenant, subscription)
+    _pass_on(ports, tenant, subscription.id)
     return subscription.id
 
 
@@ -71,6 +89,7 @@ async def update_subscription(
         # Somebody else may have changed it since it was read: then this change is made to what they left.
         if await ports.subscriptions.replace(tenant, changed, stored["modifiedAt"]):
             ports.notifier.subscribed(tenant, subscription)
+            _pass_on(ports, tenant, subscription_id)
             return
     raise Unavailable(f"Too many requests change {subscription_id} at once; try again.")
 
@@ -105,6 +124,7 @@ async def delete_subscription(ports: Ports, tenant: str, subscription_id: str) -
     await require_tenant(ports, tenant)
     await ports.subscriptions.delete(tenant, subscription_id)
     ports.notifier.unsubscribed(tenant, subscription_id)
+    _pass_on(ports, tenant, subscription_id)
 
 
 async def load_subscription(
@@ -126,6 +146,8 @@ async def load_subscription(
         return loaded[_key(by_member.get(member, stored["context"]))]
 
     subscription = parse_subscription(document, context_of, loaded[_key(notified)], modified_at=stored["modifiedAt"])
+    if stored.get("via"):
+        subscription = replace(subscription, via=stored["via"])
     if subscription.context.link is None and subscription.endpoint.accept != "application/ld+json":
         # A Link header can't name an @context without a URL: with the core one alone, names are sent as whole IRIs.
         return replace(subscription, context=await loader.load(None))
@@ -147,6 +169,12 @@ async def rendered_subscription(
                 # Its names stay as they were given: better than to hide a subscription from whoever owns it.
                 continue
     return render_subscription(document, stored.get("tally") or {}, now)
+
+
+def _pass_on(ports: Ports, tenant: str, subscription_id: str) -> None:
+    """Let sources that have something of what is subscribed to know, soon (clauses 5.8.1.4, 5.8.2.4, 5.8.5.4)."""
+    if ports.federation is not None and ports.federation.relay is not None:
+        ports.federation.relay.worker.subscription_changed(tenant, subscription_id)
 
 
 def _key(reference: Any) -> str:

@@ -19,6 +19,7 @@ from broker.core.subscribe.message import Message
 from broker.core.subscribe.notification import notification_of_changes
 from broker.core.subscribe.schedule import brought_up_to_date, newest_states, retry_delay, travelling_together
 from broker.core.subscribe.subscription import Subscription
+from broker.operations.distributed.uniting import united
 from broker.operations.notify import DeliveryError, Sink, Timer, joined_message
 from broker.operations.ports import Clock, Outbox, OutboxEntry, Ports
 from broker.workers.tallies import Tallies
@@ -86,6 +87,7 @@ class Lane:
         self._failures = 0
         self._failing_since = 0.0
         self._opens_at = 0.0
+        self._has_sent = False
 
     @property
     def is_resting(self) -> bool:
@@ -167,7 +169,8 @@ class Lane:
         if is_done:
             self._settle(self._take(len(parcel)))
             self._failures = 0
-            self._opens_at = self._courier.timer.monotonic() + subscription.throttling
+            if self._has_sent:
+                self._opens_at = self._courier.timer.monotonic() + subscription.throttling
         else:
             if not self._failures:
                 self._failing_since = self._courier.timer.monotonic()
@@ -199,6 +202,7 @@ class Lane:
     async def _attempt(self, subscription: Subscription, parcel: Sequence[OutboxEntry]) -> bool:
         """Whether the parcel is done with: delivered, or such that it never can be."""
         courier = self._courier
+        self._has_sent = False
         try:
             message = await self._message(subscription, parcel)
         except NgsiLdError as error:
@@ -207,6 +211,9 @@ class Lane:
         except Exception:
             _log.exception("notification can't be built", tenant=self.tenant, subscription=self.subscription_id)
             return True
+        if message is None:
+            return True
+        self._has_sent = True
         sink = courier.sinks[subscription.endpoint.uri.partition(":")[0].lower()]
         courier.tallies.of(self.tenant, self.subscription_id).sent(courier.clock.now())
         try:
@@ -222,7 +229,8 @@ class Lane:
         courier.tallies.of(self.tenant, self.subscription_id).succeeded(courier.clock.now())
         return True
 
-    async def _message(self, subscription: Subscription, parcel: Sequence[OutboxEntry]) -> Message:
+    async def _message(self, subscription: Subscription, parcel: Sequence[OutboxEntry]) -> Message | None:
+        """What to send; None where nothing is left once entities are put together."""
         changes = [entry.change for entry in parcel]
         now, seed = self._courier.clock.now(), f"{parcel[0].key} {parcel[-1].key}"
         ports = self._courier.ports
@@ -230,6 +238,10 @@ class Lane:
             # Another process may have told of a later state already: an earlier one must not follow it.
             current = await ports.entities.get_many(self.tenant, [change.entity.id for change in changes])
             changes = [brought_up_to_date(change, current.get(change.entity.id)) for change in changes]
+        if subscription.whole is not None and ports is not None:
+            changes = await united(ports, self.tenant, subscription, changes)
+            if not changes:
+                return None
         if subscription.join and ports is not None:
             return await joined_message(ports, self.tenant, subscription, changes, now, seed)
         return notification_of_changes(subscription, changes, now, seed, self.tenant)

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import TypeAlias
 
 import structlog
@@ -11,6 +10,7 @@ import structlog
 from broker.core.model.change import Change
 from broker.core.model.errors import NgsiLdError
 from broker.core.model.instant import Instant
+from broker.core.model.subscription import Stored
 from broker.core.subscribe.index import SubscriptionIndex
 from broker.core.subscribe.match import concerns, matching
 from broker.core.subscribe.message import Message
@@ -66,6 +66,8 @@ class Notifications:
         give_up_after: float = GIVE_UP_AFTER,
         is_shared: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._splits_entities = False
+        self._is_shared = is_shared
         self._store = store
         self._outbox = outbox
         self._loader = loader
@@ -92,8 +94,9 @@ class Notifications:
         self._upkeep: asyncio.Task[None] | None = None
 
     def attach(self, ports: Ports) -> None:
-        """Read linked entities there."""
+        """Read linked entities, and parts of entities, there."""
         self._courier.ports = ports
+        self._splits_entities = ports.federation is not None and ports.federation.splits_entities
 
     async def start(self, tenants: Iterable[str]) -> None:
         """Load the subscriptions of these tenants, and deliver what former processes left undelivered."""
@@ -144,7 +147,7 @@ class Notifications:
 
     def subscribed(self, tenant: str, subscription: Subscription) -> None:
         """A subscription was created or updated by this process: the next `match` knows it."""
-        self._board(tenant).put(subscription)
+        self._board(tenant).put(subscription.uniting(self._splits_entities))
         self._changed(tenant, {subscription.id})
 
     def unsubscribed(self, tenant: str, subscription_id: str) -> None:
@@ -160,6 +163,17 @@ class Notifications:
         """A subscription as it is now, or None."""
         board = self._boards.get(tenant)
         return None if board is None else board.index.get(subscription_id)
+
+    async def current(self, tenant: str, subscription_id: str) -> Subscription | None:
+        """A subscription as the store has it, or None. Raises Unavailable where the store can't be reached."""
+        if self._is_shared() or tenant not in self._boards:
+            await self.refresh(tenant)
+        return self.find(tenant, subscription_id)
+
+    def of_tenant(self, tenant: str) -> Iterable[Subscription]:
+        """The subscriptions of a tenant, as this process knows them."""
+        board = self._boards.get(tenant)
+        return () if board is None else board.index
 
     def is_gone(self, tenant: str, subscription_id: str) -> bool:
         """Whether there is certainly no such subscription any more; not so before the store could be asked."""
@@ -195,7 +209,10 @@ class Notifications:
             return tuple(each.id for each in board.index.candidates(change).values() if _concerns(each, change, now))
 
     def _new_board(self, tenant: str) -> SubscriptionBoard:
-        return Board(tenant, self._store, SubscriptionIndex(), partial(load_subscription, self._loader))
+        return Board(tenant, self._store, SubscriptionIndex(), self._load)
+
+    async def _load(self, stored: Stored) -> Subscription:
+        return (await load_subscription(self._loader, stored)).uniting(self._splits_entities)
 
     def _board(self, tenant: str) -> SubscriptionBoard:
         board = self._boards.get(tenant)

@@ -30,7 +30,8 @@ RegistrationBoard: TypeAlias = Board[Registration, RegistrationIndex]
 class Registrations:
     """The Registry of a process. `start` before use, `close` after it.
 
-    `is_shared` tells whether other processes change the store, too.
+    `is_shared` tells whether other processes change the store, too. `on_change` is told the tenant and the id of each
+    registration that this process changed.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Registrations:
         self._boards: dict[str, RegistrationBoard] = {}
         self._indexes: dict[str, RegistrationIndex] = {}
         self._upkeep: asyncio.Task[None] | None = None
+        self.on_change: Callable[[str, str], None] | None = None
 
     async def start(self) -> None:
         """Load all registrations, and keep up with them."""
@@ -88,6 +90,8 @@ class Registrations:
             board.put(registration)
         self._note(tenant)
         self._notifications.tell(tenant, before, registration)
+        if self.on_change is not None:
+            self.on_change(tenant, registration_id)
 
     def sent(self, tenant: str, registration_id: str) -> None:
         """A request is on its way to the source."""

@@ -141,16 +141,16 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
         parts.append(part)
     links = response.headers.getall("Link", [])
     content, link, following = b"".join(parts), _linked(links), any(map(_NEXT.search, links))
-    named = response.headers.get("NGSILD-EntityMap")
+    named, location = response.headers.get("NGSILD-EntityMap"), response.headers.get("Location")
     entity_map = named_by(named) if named else None
     if not content.strip():
-        return Answer(response.status, None, link, None, entity_map, following)
+        return Answer(response.status, None, link, None, entity_map, following, location)
     try:
-        return Answer(response.status, orjson.loads(content), link, None, entity_map, following)
+        return Answer(response.status, orjson.loads(content), link, None, entity_map, following, location)
     except orjson.JSONDecodeError:
         # An error is an error, in whatever words; an entity has to be JSON.
         failure = Failure.INVALID if 200 <= response.status < 300 else None
-        return Answer(response.status, None, link, failure)
+        return Answer(response.status, None, link, failure, location=location)
 
 
 def _linked(headers: list[str]) -> str | None:

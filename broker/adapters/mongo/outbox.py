@@ -14,7 +14,7 @@ from typing import Any
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from broker.adapters.mongo.client import Databases
+from broker.adapters.mongo.client import DURABLE, Databases
 from broker.adapters.mongo.documents import to_document, to_entity
 from broker.adapters.mongo.errors import translate
 from broker.adapters.mongo.presence import Presence
@@ -75,6 +75,13 @@ class MongoOutbox:
             raise
         self._open[group_id] = _Group(tenant, entries)
         return entries
+
+    async def keep(self, tenant: str, matched: Sequence[tuple[Change, tuple[str, ...]]]) -> list[OutboxEntry]:
+        """Store changes that are no writes of this broker, durably. Raises what the database's errors stand for."""
+        try:
+            return await self.add(tenant, matched, DURABLE.document)
+        except PyMongoError as error:
+            raise translate(error) from error
 
     def settle(self, key: str, subscription_id: str) -> None:
         """One delivery done; a group whose deliveries all are done is removed with the next flush."""
@@ -219,7 +226,9 @@ def _stored(change: Change) -> dict[str, Any]:
     entity = to_document(change.entity, "")
     if change.entity.deleted_at is not None:
         entity["deletedAt"] = change.entity.deleted_at
+    source = {"source": change.source} if change.source else {}
     return {
+        **source,
         "trigger": change.trigger.value,
         "at": change.at,
         "entity": entity,
@@ -242,4 +251,5 @@ def _loaded(stored: dict[str, Any]) -> Change:
         stored["at"],
         {name: Trigger(trigger) for name, trigger in stored["attributes"]},
         to_entity(stored["previous"]).attributes,
+        source=stored.get("source", ""),
     )

@@ -1,7 +1,7 @@
 """Subscriptions in MongoDB: collection `subscriptions` of each tenant's database.
 
-`{_id, document, context, contexts, createdAt, modifiedAt, tally: {...}?, claimedUntil: µs?}`. What a client wrote is
-kept as JSON text, since its names may hold what MongoDB reads as paths or operators.
+`{_id, document, context, contexts, createdAt, modifiedAt, via?, tally: {...}?, claimedUntil: µs?}`. What a client wrote
+is kept as JSON text, since its names may hold what MongoDB reads as paths or operators.
 
 The document `subscriptions` (the collection's name) of collection `meta` holds `stamp`, which grows with each create,
 replace and delete, and `recent`, the ids of the last ones in that order. It is written before the subscription and
@@ -194,14 +194,17 @@ class MongoSubscriptions:
 
 def _to_document(subscription: Mapping[str, Any]) -> _Document:
     document: _Document = {name: orjson.dumps(subscription.get(name)).decode() for name in _TEXTS}
+    if subscription.get("via"):
+        document["via"] = subscription["via"]
     return {**document, "createdAt": subscription["createdAt"], "modifiedAt": subscription["modifiedAt"]}
 
 
 def _to_subscription(document: _Document) -> _Document:
     subscription: _Document = {name: orjson.loads(document[name]) for name in _TEXTS}
     subscription.update(id=document["_id"], createdAt=document["createdAt"], modifiedAt=document["modifiedAt"])
-    if "tally" in document:
-        subscription["tally"] = document["tally"]
+    for name in ("tally", "via"):
+        if name in document:
+            subscription[name] = document[name]
     return subscription
 
 

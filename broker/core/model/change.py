@@ -25,6 +25,7 @@ class Change:
     `entity` is the state after it; for a deletion the last state, with `deleted_at` set.
     `attributes` names each attribute that the write touched, with what happened to it.
     `previous` holds those attributes' instances as they were before (absent: there were none).
+    `source` is the registration of the context source that told of it; empty for what happened here.
     `entity` is `before` itself where the write left nothing to do: nothing is stored and nobody is told.
     """
 
@@ -34,6 +35,7 @@ class Change:
     attributes: dict[str, Trigger] = field(default_factory=dict)
     previous: Attributes = field(default_factory=dict)
     before: Entity | None = None
+    source: str = ""
 
     @property
     def is_void(self) -> bool:

@@ -11,6 +11,7 @@ member          holds
 `contexts`      first-level member to reference, for members that an update gave under another @context
 `createdAt`     Instant
 `modifiedAt`    Instant of the last create or update
+`via`           the Via header that it came with: the brokers that passed it on; absent where there were none
 `tally`         what became of its notifications: see `Tally`; absent until the first one
 ==============  ===================================================================================================
 """

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.change import Trigger
+from broker.core.model.entity import Entity
 from broker.core.model.errors import BadRequestData
 from broker.core.model.instant import Instant, parse_instant
 from broker.core.model.subscription import DEFAULT_TRIGGERS, Endpoint
@@ -71,6 +72,9 @@ def parse_subscription(
         throttling=members.positive(document, "throttling") or 0.0,
         time_interval=members.positive(document, "timeInterval"),
         modified_at=modified_at,
+        is_local_only=members.boolean(document, "localOnly", False),
+        splits=members.boolean(document, "splitEntities", False) if "splitEntities" in document else None,
+        source_filter=_source_filter(document, context_of("csf")),
     )
 
 
@@ -86,14 +90,10 @@ def expiry(document: Mapping[str, Any]) -> Instant | None:
 
 
 def _check_together(document: Mapping[str, Any]) -> None:
-    """Which members go together (Table 5.2.12-1). Some are only validated: they concern several brokers."""
+    """Which members go together (Table 5.2.12-1)."""
     is_local = members.boolean(document, "localOnly", False)
-    members.boolean(document, "splitEntities", False)
     for name in ("description", "subscriptionName"):
         members.text(document, name)
-    csf = members.text(document, "csf")
-    if csf is not None:
-        parse_q(csf, str)
     for each in members.texts(document, "datasetId") or ():
         if each != "@none":
             members.uri(each, "datasetId")
@@ -107,6 +107,11 @@ def _check_together(document: Mapping[str, Any]) -> None:
             raise BadRequestData("'timeInterval' needs 'entities': which entities are to be sent.")
     if "entities" not in document and "watchedAttributes" not in document and not is_local:
         raise BadRequestData("A subscription needs 'entities' or 'watchedAttributes' (or both).")
+
+
+def _source_filter(document: Mapping[str, Any], context: ActiveContext) -> Callable[[Entity], bool] | None:
+    csf = members.text(document, "csf")
+    return None if csf is None else compile_query(EntityQuery(q=parse_q(csf, context.expand_term)))
 
 
 def _conformance(document: Mapping[str, Any]) -> Version | None:

@@ -45,24 +45,27 @@ def travelling_together(waiting: Iterable[W]) -> list[W]:
     return together
 
 
-def newest_states(waiting: Sequence[W]) -> tuple[dict[str, tuple[W, Change]], list[W]]:
-    """Entity id to the newest of those that wait, with one change that tells all of it; and those made needless."""
-    newest: dict[str, tuple[W, Change]] = {}
+def newest_states(waiting: Sequence[W]) -> tuple[dict[tuple[str, str], tuple[W, Change]], list[W]]:
+    """The newest of those that wait, with one change that tells all of it; and those made needless.
+
+    By entity id and source: what one source says of an entity does not stand for what another one does.
+    """
+    newest: dict[tuple[str, str], tuple[W, Change]] = {}
     needless: list[W] = []
     for each in waiting:
-        entity_id = each.change.entity.id
-        earlier = newest.pop(entity_id, None)
+        key = each.change.entity.id, each.change.source
+        earlier = newest.pop(key, None)
         if earlier is None:
-            newest[entity_id] = (each, each.change)
+            newest[key] = (each, each.change)
         else:
             needless.append(earlier[0])
-            newest[entity_id] = (each, merged(earlier[1], each.change))
+            newest[key] = (each, merged(earlier[1], each.change))
     return newest, needless
 
 
 def brought_up_to_date(change: Change, current: Entity | None) -> Change:
     """The change with the entity as it is now, where that is later than what the change left."""
-    if change.trigger is Trigger.ENTITY_DELETED or current is None:
+    if change.trigger is Trigger.ENTITY_DELETED or current is None or change.source:
         return change
     if current.modified_at <= change.entity.modified_at:
         return change

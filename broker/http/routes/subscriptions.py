@@ -20,7 +20,7 @@ async def create(ports: Ports, request: Request) -> Response:
     """5.8.1."""
     document, context = await read_object(ports, request)
     subscription_id = await subscriptions.create_subscription(
-        ports, request.tenant, document, context, request.public_url
+        ports, request.tenant, document, context, request.public_url, request.header(b"via")
     )
     return created(_PATH, subscription_id)
 

@@ -42,7 +42,7 @@ def test_throttled_entities_keep_their_newest_state_and_all_that_happened():
     second = updated(entity(level=2, power=1), entity(level=2))
     queue = waiting(first, created(entity("other")), second)
     newest, needless = newest_states(queue)
-    kept, change = newest["urn:ngsi-ld:Container:1"]
+    kept, change = newest["urn:ngsi-ld:Container:1", ""]
     assert kept is queue[2]
     assert needless == [queue[0]]
     assert change.entity is second.entity

@@ -1,0 +1,169 @@
+"""Subscriptions at other sources (clause 5.8.1.4): collection `remoteSubscriptions` of the default tenant's database.
+
+All tenants share it, because a notification that comes in names no more than its token. `{_id, tenant, subscription,
+registration, remoteId, token, wanted: {...}, isWanted, sent, isAttempted, failures, due, claimedUntil}`; what holds
+clients' names is kept as JSON text.
+"""
+
+from typing import Any
+
+import orjson
+from pymongo.errors import PyMongoError
+
+from broker.adapters.mongo.client import DURABLE, Databases
+from broker.adapters.mongo.errors import translate
+from broker.core.model.instant import Instant
+from broker.operations.distributed.subscriptions import RemoteSubscription
+
+_Document = dict[str, Any]
+
+
+class MongoRemoteSubscriptions:
+    """RemoteStore."""
+
+    def __init__(self, databases: Databases) -> None:
+        self._collection = databases.main.get_collection("remoteSubscriptions", write_concern=DURABLE)
+        self._is_indexed = False
+
+    async def put(self, remote: RemoteSubscription) -> None:
+        """Store a new one, or what is wanted of the one with its key."""
+        wanted = {
+            "tenant": remote.tenant,
+            "subscription": remote.subscription,
+            "wanted": _wanted(remote),
+            "isWanted": remote.is_wanted,
+            "failures": 0,
+            "due": remote.due,
+        }
+        first = {"remoteId": remote.remote_id, "token": remote.token, "sent": None, "isAttempted": False}
+        try:
+            await self._ensure_indexes()
+            change = {"$set": wanted, "$setOnInsert": first}
+            await self._collection.update_one({"_id": remote.key}, change, upsert=True)
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def get(self, key: str) -> RemoteSubscription | None:
+        """One, or None."""
+        return await self._one({"_id": key})
+
+    async def by_token(self, token: str) -> RemoteSubscription | None:
+        """The one that the source sends to by this token, or None."""
+        return await self._one({"token": token})
+
+    async def of_subscription(self, tenant: str, subscription_id: str) -> list[RemoteSubscription]:
+        """Those of one subscription here."""
+        return await self._many({"tenant": tenant, "subscription": subscription_id})
+
+    async def of_tenant(self, tenant: str) -> list[RemoteSubscription]:
+        """Those of one tenant."""
+        return await self._many({"tenant": tenant})
+
+    async def tenants(self) -> list[str]:
+        """The tenants that have some."""
+        try:
+            return list(await self._collection.distinct("tenant"))
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def claim(self, key: str, now: Instant, until: Instant) -> RemoteSubscription | None:
+        """The one of that key for this process alone, until then; None where another has it or it is gone.
+
+        From then on it counts as attempted; what comes back tells how it was before.
+        """
+        free = {"_id": key, "$or": [{"claimedUntil": None}, {"claimedUntil": {"$lte": now}}]}
+        try:
+            mine = {"$set": {"claimedUntil": until, "isAttempted": True}}
+            document = await self._collection.find_one_and_update(free, mine)
+        except PyMongoError as error:
+            raise translate(error) from error
+        return None if document is None else _to_remote(document)
+
+    async def settle(self, remote: RemoteSubscription, was: RemoteSubscription) -> None:
+        """Give back a claimed one with what was done; `due` only where what is wanted is still as it `was`."""
+        done: _Document = {
+            "remoteId": remote.remote_id,
+            "sent": None if remote.sent is None else _text(remote.sent),
+            "isAttempted": remote.is_attempted,
+            "claimedUntil": None,
+        }
+        still = {"_id": remote.key, "wanted": _wanted(was), "isWanted": was.is_wanted}
+        try:
+            times = {"failures": remote.failures, "due": remote.due}
+            result = await self._collection.update_one(still, {"$set": {**done, **times}})
+            if not result.matched_count:
+                await self._collection.update_one({"_id": remote.key}, {"$set": done})
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def remove(self, key: str) -> bool:
+        """Forget a claimed one, unless it is wanted again meanwhile; whether it is gone."""
+        try:
+            result = await self._collection.delete_one({"_id": key, "isWanted": False})
+        except PyMongoError as error:
+            raise translate(error) from error
+        return bool(result.deleted_count)
+
+    async def due(self, now: Instant, limit: int) -> list[str]:
+        """Keys of those of which something is due and that nobody has claimed."""
+        wanted = {"due": {"$lte": now}, "$or": [{"claimedUntil": None}, {"claimedUntil": {"$lte": now}}]}
+        try:
+            found = await self._collection.find(wanted, {"_id": 1}).sort("due", 1).limit(limit).to_list()
+        except PyMongoError as error:
+            raise translate(error) from error
+        return [document["_id"] for document in found]
+
+    async def _one(self, query: _Document) -> RemoteSubscription | None:
+        try:
+            document = await self._collection.find_one(query)
+        except PyMongoError as error:
+            raise translate(error) from error
+        return None if document is None else _to_remote(document)
+
+    async def _many(self, query: _Document) -> list[RemoteSubscription]:
+        try:
+            return [_to_remote(document) async for document in self._collection.find(query)]
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    async def _ensure_indexes(self) -> None:
+        if not self._is_indexed:
+            await self._collection.create_index("token")
+            await self._collection.create_index("due", sparse=True)
+            await self._collection.create_index([("tenant", 1), ("subscription", 1)])
+            self._is_indexed = True
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _wanted(remote: RemoteSubscription) -> _Document:
+    return {
+        "registration": _text(remote.registration),
+        "desired": _text(remote.desired),
+        "context": _text(remote.context),
+        "filtersHere": remote.filters_here,
+        "madeOf": remote.made_of,
+    }
+
+
+def _to_remote(document: _Document) -> RemoteSubscription:
+    wanted = document["wanted"]
+    return RemoteSubscription(
+        key=document["_id"],
+        tenant=document["tenant"],
+        subscription=document["subscription"],
+        registration=orjson.loads(wanted["registration"]),
+        remote_id=document["remoteId"],
+        token=document["token"],
+        desired=orjson.loads(wanted["desired"]),
+        context=orjson.loads(wanted["context"]),
+        filters_here=wanted["filtersHere"],
+        made_of=wanted["madeOf"],
+        is_wanted=document["isWanted"],
+        is_attempted=document["isAttempted"],
+        sent=None if document["sent"] is None else orjson.loads(document["sent"]),
+        failures=document["failures"],
+        due=document["due"],
+    )

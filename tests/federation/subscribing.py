@@ -1,0 +1,149 @@
+"""A broker whose subscriptions are passed on, with stores in memory that outlive it."""
+
+import asyncio
+import itertools
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import uvicorn
+
+from broker.adapters.delivery.http import HttpSink
+from broker.adapters.forwarding.http import HttpForwarder
+from broker.adapters.memory.entities import MemoryEntities
+from broker.adapters.memory.remote_subscriptions import MemoryRemoteSubscriptions
+from broker.adapters.memory.stores import MemorySubscriptions
+from broker.http.gateway import build
+from broker.operations.distributed.remote_requests import SourceRequests
+from broker.operations.distributed.subscriptions import Relay
+from broker.operations.federation import Federation
+from broker.operations.ports import OutboxEntry
+from broker.workers.notifications import Notifications
+from broker.workers.registration_notifications import RegistrationNotifications
+from broker.workers.registry import Registrations
+from broker.workers.remote_subscriptions import RemoteSubscriptionsWorker, Surroundings
+from tests.federation.world import FederatedBroker
+from tests.http.client import Client, healthy, memory_ports
+
+ID = "urn:ngsi-ld:Subscription:1"
+
+
+@dataclass
+class Stores:
+    """What a broker leaves behind when it ends."""
+
+    subscriptions: MemorySubscriptions = field(default_factory=MemorySubscriptions)
+    registrations: MemorySubscriptions = field(default_factory=MemorySubscriptions)
+    remote: MemoryRemoteSubscriptions = field(default_factory=MemoryRemoteSubscriptions)
+
+
+class Forgetful:
+    """An outbox that keeps nothing."""
+
+    def __init__(self) -> None:
+        self._keys = itertools.count(1)
+
+    def settle(self, key: str, subscription_id: str) -> None:
+        pass
+
+    async def pending(self, tenant: str, subscription_id: str, limit: int) -> list[OutboxEntry]:
+        return []
+
+    async def adopt_abandoned(self) -> list[OutboxEntry]:
+        return []
+
+    def entries(self, tenant: str, subscription_id: str, changes: Any) -> list[OutboxEntry]:
+        return [OutboxEntry(f"told-{next(self._keys):06d}", tenant, each, (subscription_id,)) for each in changes]
+
+
+class SubscribingBroker(FederatedBroker):
+    """Serves over a socket, notifies, and passes subscriptions on."""
+
+    def __init__(self, alias: str, stores: Stores | None = None, *, splits: bool = False) -> None:
+        self.stores = stores or Stores()
+        ports = memory_ports()
+        self.forwarder, self._sink = HttpForwarder(timeout=2.0), HttpSink()
+        sinks = {"http": self._sink, "https": self._sink}
+        common = {"tenants": ports.tenants, "loader": ports.loader, "clock": ports.clock}
+        outbox = Forgetful()
+        self.subscribers = Notifications(
+            store=self.stores.subscriptions, outbox=outbox, loader=ports.loader, clock=ports.clock, sinks=sinks
+        )
+        self.registrations, self.subscriptions = self.stores.registrations, MemorySubscriptions()
+        self.notifications = RegistrationNotifications(store=self.subscriptions, sinks=sinks, **common)
+        self.registry = Registrations(store=self.registrations, notifications=self.notifications, **common)
+        federation = Federation(
+            alias=alias,
+            registrations=self.registrations,
+            registry=self.registry,
+            subscriptions=self.subscriptions,
+            notifier=self.notifications,
+            forwarder=self.forwarder,
+            started_at=ports.clock.now(),
+            splits_entities=splits,
+        )
+        self.requests = SourceRequests(ports.loader, self.forwarder, self.registry, federation.alias_of, "")
+        self.worker = RemoteSubscriptionsWorker(
+            Surroundings(
+                store=self.stores.remote,
+                requests=self.requests,
+                registry=self.registry,
+                registrations=self.registrations,
+                subscriptions=self.stores.subscriptions,
+                find=self.subscribers.current,
+                subscriptions_of=self.subscribers.of_tenant,
+                alias_of=federation.alias_of,
+                **common,
+            )
+        )
+        self.registry.on_change = self.worker.registration_changed
+
+        async def tell(tenant: str, subscription_id: str, changes: Any) -> None:
+            self.subscribers.dispatch(outbox.entries(tenant, subscription_id, changes))
+
+        relay = Relay(self.stores.remote, self.worker, self.subscribers.current, tell)
+        ports = replace(
+            ports,
+            entities=MemoryEntities(ports.clock, self.subscribers),
+            subscriptions=self.stores.subscriptions,
+            notifier=self.subscribers,
+            federation=replace(federation, relay=relay),
+        )
+        self.subscribers.attach(ports)
+        Client.__init__(self, build(ports, health=healthy, public_url="http://127.0.0.1"), ports)
+        self.endpoint = ""
+
+    async def start(self) -> "SubscribingBroker":
+        config = uvicorn.Config(self.asgi, host="127.0.0.1", port=0, http="httptools", log_level="warning")
+        self._server = uvicorn.Server(config)
+        self._task = asyncio.create_task(self._server.serve())
+        while not self._server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
+            await asyncio.sleep(0.01)
+        self.endpoint = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+        # Known only now: where sources reach this broker.
+        object.__setattr__(self.requests, "public_url", self.endpoint)
+        await self.subscribers.start([""])
+        await self.registry.start()
+        await self.notifications.start(self.registry)
+        await self.worker.start()
+        return self
+
+    async def stop(self) -> None:
+        await self.worker.close()
+        await self.subscribers.close()
+        await super().stop()
+
+    async def register(self, endpoint: str, number: int = 1, **members: Any) -> Any:
+        return await super().register(endpoint, number, **{"operations": ["federationOps"], **members})
+
+    async def subscribe(self, receiver: Any, **members: Any) -> Any:
+        notification = {**receiver.notification(), **members.pop("notification", {})}
+        body = {"id": ID, "type": "Subscription", "entities": [{"type": "Sensor"}], "notification": notification}
+        return await self.post("/subscriptions", {**body, **members})
+
+    async def put_entity(self, number: int, **attributes: Any) -> None:
+        values = {name: {"type": "Property", "value": value} for name, value in attributes.items()}
+        body = [{"id": f"urn:ngsi-ld:Sensor:{number}", "type": "Sensor", **values}]
+        assert (await self.post("/entityOperations/upsert?options=update", body)).status in (201, 204)
+
+    async def known_subscriptions(self) -> list[Any]:
+        return (await self.get("/subscriptions")).json
