@@ -110,3 +110,19 @@ async def test_5_6_2_4_a_scope_is_replaced_but_never_added(client: Client) -> No
 async def test_5_6_an_empty_entity_id_is_bad_request_data(client: Client, method: str, path: str, body) -> None:
     refused = await client.call(method, path, body)
     assert (refused.status, refused.error) == (400, "BadRequestData")
+
+
+async def test_4_5_3_a_relationship_is_given_its_object_type_and_never_a_unit(client: Client) -> None:
+    path = f"/entities/{SENSOR}/attrs/providedBy"
+    assert (await client.post(f"/entities/{SENSOR}/attrs", {"providedBy": PROVIDER})).status == 204
+    assert (await client.patch(path, {"objectType": "Device"})).status == 204
+    for refused in (
+        await client.patch(path, {"unitCode": "CEL"}),
+        await client.patch(f"/entities/{SENSOR}", {"providedBy": {"valueType": "xsd:string", "observedAt": NULL}}),
+        await client.patch(PATH, {"objectType": "Device"}),
+    ):
+        assert refused.status == 400
+        assert refused.json["type"].endswith("/BadRequestData")
+    found = await shown(client)
+    assert found["providedBy"] == {**PROVIDER, "objectType": "Device"}
+    assert "objectType" not in found["temperature"]

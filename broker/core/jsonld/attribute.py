@@ -8,6 +8,7 @@ from broker.core.jsonld.members import (
     KIND_OF_GIVEN,
     KNOWN,
     MEMBERS,
+    MEMBERS_OF_ANY,
     NOT_ATTRIBUTES,
     REIFIED,
     VALUES,
@@ -115,7 +116,7 @@ def _expand_untyped(source: dict[str, Any], reading: Reading, depth: int) -> Ins
 def expand_members(source: dict[str, Any], reading: Reading, depth: int = 1) -> Instance:
     """An instance that leaves its value alone (clauses 5.5.8, 5.5.12): whatever is no member is a sub-attribute."""
     instance: Instance = {}
-    _read_members(instance, source, MEMBERS["Property"], reading, depth)
+    _read_members(instance, source, MEMBERS_OF_ANY, reading, depth)
     return instance
 
 

@@ -23,6 +23,7 @@ from broker.core.jsonld.values import (
 )
 from broker.core.model.entity import NGSILD_NULL, VALUE_MEMBER, Instance
 from broker.core.model.errors import BadRequestData
+from broker.core.model.instances import KINDS_WITH
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +162,14 @@ KIND_OF_GIVEN = {member: kind for kind, (member, _) in _GIVEN.items() if member 
 VALUES = frozenset(member for member, _ in _GIVEN.values())
 """Members that hold values in bodies."""
 
-_OUTPUT_ONLY = (
-    *("createdAt", "modifiedAt", "deletedAt", "instanceId", "entity", "entityList"),
-    *("previousValue", "previousObject", "previousLanguageMap", "previousVocab", "previousJson"),
-    *("previousValueList", "previousObjectList"),
-)
-_WITH_UNIT = frozenset({"Property", "ListProperty"})
-_WITH_VALUE_TYPE = frozenset({"Property", "GeoProperty", "ListProperty"})
-_WITH_OBJECT_TYPE = frozenset({"Relationship", "ListRelationship"})
+_OUTPUT_ONLY = ("createdAt", "modifiedAt", "deletedAt", "instanceId")
+_JOINED = {"Relationship": "entity", "ListRelationship": "entityList"}
+"""Kind to the member that holds its linked entities in answers (clause 4.5.23)."""
+_OF_SOME: dict[str, Read] = {
+    "unitCode": _read_unit_code,
+    "valueType": _read_value_type,
+    "objectType": _read_object_type,
+}
 
 
 def _refusing(kind: str, member: str) -> Read:
@@ -178,22 +179,36 @@ def _refusing(kind: str, member: str) -> Read:
     return refuse
 
 
+def _previous(member: str) -> str:
+    """The member in which notifications tell the value before (clause 4.5.2.2 and so on)."""
+    return "previous" + member[0].upper() + member[1:]
+
+
 def _members(kind: str) -> dict[str, Read]:
-    readers: dict[str, Read] = {member: _refusing(kind, member) for member in VALUES}
-    readers |= dict.fromkeys(("type", "@type", *_OUTPUT_ONLY), _skip)
+    member, read = _GIVEN[kind]
+    prohibited = [*VALUES, *map(_previous, VALUES), *_JOINED.values()]
+    readers: dict[str, Read] = {each: _refusing(kind, each) for each in prohibited}
+    output = ("type", "@type", *_OUTPUT_ONLY, _previous(member), _JOINED.get(kind, "type"))
+    readers |= dict.fromkeys(output, _skip)
     readers |= {"observedAt": _read_observed_at, "expiresAt": _read_expires_at, "datasetId": _read_dataset_id}
     readers |= {"ngsildproof": _read_proof, "@context": _refuse_context}
     readers |= {"entityIdSealed": _refuse_sealed, "entityTypeSealed": _refuse_sealed}
-    readers["unitCode"] = _read_unit_code if kind in _WITH_UNIT else _refusing(kind, "unitCode")
-    readers["valueType"] = _read_value_type if kind in _WITH_VALUE_TYPE else _refusing(kind, "valueType")
-    readers["objectType"] = _read_object_type if kind in _WITH_OBJECT_TYPE else _refusing(kind, "objectType")
-    member, read = _GIVEN[kind]
+    for each, reader in _OF_SOME.items():
+        readers[each] = reader if kind in KINDS_WITH[each] else _refusing(kind, each)
     readers[member] = read
     return readers
 
 
+def _members_of_any() -> dict[str, Read]:
+    readers = MEMBERS["Property"] | _OF_SOME
+    return readers | dict.fromkeys([*map(_previous, VALUES), *_JOINED.values()], _skip)
+
+
 MEMBERS: dict[str, dict[str, Read]] = {kind: _members(kind) for kind in VALUE_MEMBER}
 """Attribute kind to the readers of its members."""
+
+MEMBERS_OF_ANY = _members_of_any()
+"""The readers for an instance that leaves its value and its kind alone."""
 
 KNOWN = frozenset(MEMBERS["Property"])
 """Every member that is not a sub-attribute."""

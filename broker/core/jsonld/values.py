@@ -7,7 +7,7 @@ from broker.core.jsonld.limits import INT64_MAX, INT64_MIN, MAX_VALUE_DEPTH
 from broker.core.jsonld.names import is_iri
 from broker.core.model.entity import NGSILD_NULL
 from broker.core.model.errors import BadRequestData
-from broker.core.model.instant import Instant, parse_instant
+from broker.core.model.instant import Instant, parse_date_time
 
 _LANGUAGE = re.compile(r"@none|[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 
@@ -100,12 +100,12 @@ def language_map(value: Any, null: bool) -> dict[str, Any]:
 def instant(member: str, value: Any, null: bool) -> Instant | str:
     """A DateTime (clause 4.6.3) in microseconds; NGSI-LD Null stays as it is where allowed."""
     if type(value) is str:
-        parsed = parse_instant(value)
+        parsed = parse_date_time(value)
         if parsed is not None:
             return parsed
         if value == NGSILD_NULL and null:
             return value
-    raise BadRequestData(f"{member} holds a DateTime such as '2026-01-31T12:00:00Z', got {shown(value)}")
+    raise BadRequestData(f"{member} holds a DateTime in UTC such as '2026-01-31T12:00:00Z', got {shown(value)}")
 
 
 def shown(value: Any) -> str:

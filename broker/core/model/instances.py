@@ -13,6 +13,13 @@ from broker.core.model.instant import Instant
 KIND_OF_MEMBER: dict[str, str] = {member: kind for kind, member in VALUE_MEMBER.items()}
 """Value member to the attribute kind that it belongs to."""
 
+KINDS_WITH: dict[str, frozenset[str]] = {
+    "unitCode": frozenset(("Property", "ListProperty")),
+    "valueType": frozenset(("Property", "GeoProperty", "ListProperty")),
+    "objectType": frozenset(("Relationship", "ListRelationship")),
+}
+"""Members that only some attribute kinds may have (clauses 4.5.2 to 4.5.24)."""
+
 _NULL_LIST = [NGSILD_NULL]
 _NULL_MAP = {"@none": NGSILD_NULL}
 _NULL_REFUSERS = ("value", "languageMap")
@@ -77,6 +84,17 @@ def aligned(instance: Instance, kind: str) -> Instance:
     if kind == "Property" and "geometry" in instance:
         return _renamed(instance, "geometry", "value")
     return instance
+
+
+def refuse_foreign(fragment: Instance, kind: str, iri: str) -> None:
+    """See that an attribute of that kind may have the members of a fragment that left its kind open.
+
+    Raises:
+        BadRequestData: it may not.
+    """
+    for member, kinds in KINDS_WITH.items():
+        if member in fragment and kind not in kinds:
+            raise BadRequestData(f"Attribute {iri} is a {kind}, which has no {member}; leave it out.")
 
 
 def stored(instance: Instance, now: Instant, old: Instance | None = None) -> Instance:

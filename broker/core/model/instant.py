@@ -13,12 +13,21 @@ _ISO = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(Z|[+-]\d\d:?\d\d)",
     re.ASCII,
 )
+_DATE_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,6}))?(Z)", re.ASCII)
 _SECOND = 1_000_000
 
 
 def parse_instant(text: str) -> Instant | None:
     """Read an ISO 8601 date and time with a zone; `None` where it is none. Digits below 1 µs are dropped."""
-    match = _ISO.fullmatch(text)
+    return _instant(_ISO.fullmatch(text))
+
+
+def parse_date_time(text: str) -> Instant | None:
+    """Read what clause 4.6.3 has as a DateTime, which is stricter: complete, in UTC, six decimals at most."""
+    return _instant(_DATE_TIME.fullmatch(text))
+
+
+def _instant(match: re.Match[str] | None) -> Instant | None:
     if match is None:
         return None
     year, month, day, hour, minute, second, fraction, zone = match.groups()

@@ -9,6 +9,7 @@ from broker.core.model.instances import (
     aligned,
     index_of,
     is_null,
+    refuse_foreign,
     refuse_nested_null,
     stored,
     stored_attributes,
@@ -120,6 +121,7 @@ def _patched(old: Instance, fragment: Instance, iri: str, now: Instant) -> Insta
     if fragment.get("type", kind) != kind or (member is not None and member != VALUE_MEMBER[kind]):
         given = fragment.get("type") or KIND_OF_MEMBER[member or ""]
         raise BadRequestData(f"Attribute {iri} is a {kind}; a partial update cannot make it a {given}. Replace it.")
+    refuse_foreign(fragment, kind, iri)
     refuse_nested_null(fragment, iri)
     new = dict(old)
     for name, value in fragment.items():

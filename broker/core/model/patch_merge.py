@@ -7,7 +7,17 @@ from broker.core.model.change import Change, Trigger
 from broker.core.model.draft import Draft
 from broker.core.model.entity import NGSILD_NULL, VALUE_MEMBER, Attributes, Entity, Instance
 from broker.core.model.errors import BadRequestData
-from broker.core.model.instances import KIND_OF_MEMBER, aligned, index_of, is_null, stored, typed, value_member
+from broker.core.model.instances import (
+    KIND_OF_MEMBER,
+    KINDS_WITH,
+    aligned,
+    index_of,
+    is_null,
+    refuse_foreign,
+    stored,
+    typed,
+    value_member,
+)
 from broker.core.model.instant import Instant
 
 _NOT_MERGED = frozenset(("type", "datasetId", "createdAt", "modifiedAt"))
@@ -108,9 +118,11 @@ def _merged(old: Instance, fragment: Instance, iri: str, now: Instant, options: 
     fragment = _suited(aligned(fragment, kind), kind, iri, options)
     new = dict(old)
     given = _kind_given(fragment, kind, iri)
+    refuse_foreign(fragment, given, iri)
     if given != kind:
         new.pop(VALUE_MEMBER[kind], None)
         new["type"] = given
+        new = {member: value for member, value in new.items() if given in KINDS_WITH.get(member, (given,))}
     for member, value in fragment.items():
         if member in _NOT_MERGED:
             continue
