@@ -33,6 +33,10 @@ class CommandStatus(StrEnum):
     """Its time ran out before a result came."""
 
 
+FREE = CommandStatus.UNKNOWN.value
+"""Value of a command attribute that asks for nothing. The agent sets it as soon as a wish was taken up: a broker tells
+of changes alone (5.8.6), so only then is the same wish once more a change again."""
+
 _LATER: Mapping[CommandStatus, frozenset[CommandStatus]] = {
     CommandStatus.UNKNOWN: frozenset(CommandStatus) - {CommandStatus.UNKNOWN},
     CommandStatus.PENDING: frozenset(
@@ -171,13 +175,22 @@ def content(attribute: CommandAttribute, told: Json) -> bytes:
 
 
 def report(command: Command) -> dict[str, Any]:
-    """The attributes of the entity that tell clients how far it has come, normalized NGSI-LD."""
+    """The attributes of the entity that tell clients how far it has come, normalized NGSI-LD.
+
+    Until it leaves the agent the command attribute keeps the wish; then it is free for the next one.
+    """
     at = format_instant(command.changed)
+    status: dict[str, Any] = {"type": "Property", "value": command.status.value, "observedAt": at}
     info = "" if command.info is None else command.info
-    return {
-        f"{command.name}_status": {"type": "Property", "value": command.status.value, "observedAt": at},
+    told = {
+        f"{command.name}_status": status,
         f"{command.name}_info": {"type": "Property", "value": info, "observedAt": at},
     }
+    if command.value is not None:
+        status["commanded"] = {"type": "Property", "value": command.value}
+        if command.status is not CommandStatus.PENDING:
+            told[command.name] = {"type": "Property", "value": FREE}
+    return told
 
 
 def stored(command: Command) -> dict[str, Any]:

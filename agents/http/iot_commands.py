@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from fastapi import FastAPI, Request, Response
 
+from agents.core.commands import FREE
 from agents.core.iot_refusals import wrong_syntax
 from agents.core.model import Device
 from agents.core.notified import Commanded, notified, updated
@@ -61,7 +62,8 @@ def add_commands(app: FastAPI, provisioning: Provisioning, devices: Devices, com
         for each in told:
             device = _device(tenant, each.entity_id)
             if device is not None and each.attribute in commands_of(device):
-                await commands.accept(device, each.attribute, each.value, each.identity, each.expires)
+                if each.value != FREE:
+                    await commands.accept(device, each.attribute, each.value, each.identity, each.expires)
                 taken += 1
         return taken
 

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from agents.core.commands import CommandStatus
+from agents.core.commands import FREE, CommandStatus
 from agents.core.errors import BrokerUnavailable
 from agents.core.model import Device
 from agents.operations.backoff import Backoff
@@ -139,7 +139,7 @@ def _entity(device: Device) -> dict[str, Any]:
     entity: dict[str, Any] = {"id": device.entity_id, "type": device.entity_type}
     for name in commands_of(device):
         # Not empty: brokers tell of changes alone, and an empty value is what many a command has.
-        entity[name] = {"type": "Property", "value": CommandStatus.UNKNOWN.value}
+        entity[name] = {"type": "Property", "value": FREE}
         entity[f"{name}_status"] = {"type": "Property", "value": CommandStatus.UNKNOWN.value}
         entity[f"{name}_info"] = {"type": "Property", "value": ""}
     return {**entity, "@context": device.context}

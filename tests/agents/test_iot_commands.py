@@ -345,6 +345,35 @@ async def http(setting: Setting) -> Calls:
     return Calls(app, {})
 
 
+async def test_the_value_of_a_free_command_attribute_commands_nothing(setting: Setting, http: Calls) -> None:
+    lamp = setting.provisioning.all()[0]
+    free = {"type": "Property", "value": "UNKNOWN"}
+    told = {"id": "urn:n:1", "type": "Notification", "data": [{"id": lamp.entity_id, "type": "Lamp", "switch": free}]}
+    assert await http.post(f"{NOTIFY}?command=switch&tenant=openiot", told) == (204, None)
+    path, headers = f"/ngsi-ld/v1/entities/{lamp.entity_id}/attrs", {"ngsild-tenant": "openiot"}
+    assert (await http.patch(path, {"switch": free}, headers=headers))[0] == 204
+    assert setting.commands.open(lamp.id) == []
+    assert setting.world.published == []
+
+
+async def test_a_wish_stands_until_it_is_taken_up_and_beside_the_state_afterwards(setting: Setting) -> None:
+    lamp = await setting.device(transport="HTTP")
+    await setting.commands.accept(lamp, "switch", "on", "n1")
+    await eventually(lambda: setting.reports.of() == [("PENDING", "")])
+    assert "switch" not in setting.reports.writes[-1].entity
+    setting.commands.collect(lamp)
+    await eventually(lambda: setting.reports.of()[-1] == ("DELIVERED", ""))
+    assert setting.reports.writes[-1].entity["switch"] == {"type": "Property", "value": "UNKNOWN"}
+    assert setting.reports.writes[-1].entity["switch_status"]["commanded"]["value"] == "on"
+
+
+async def test_a_result_nobody_asked_for_leaves_a_wish_alone(setting: Setting) -> None:
+    lamp = await setting.device()
+    setting.commands.results(lamp, {"switch": "by hand"})
+    await eventually(lambda: setting.reports.of() == [("OK", "by hand")])
+    assert "switch" not in setting.reports.writes[-1].entity
+
+
 async def test_a_notification_is_a_command_for_the_device_of_the_entity(setting: Setting, http: Calls) -> None:
     told = {
         "id": "urn:ngsi-ld:Notification:1",
