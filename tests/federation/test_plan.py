@@ -163,6 +163,32 @@ def test_4_5_5_merging_does_not_depend_on_the_order_of_answers(found, random):
         assert len({each.get("datasetId") for each in instances}) == len(instances)
 
 
+def _comparable(found):
+    return {name: sorted(map(repr, each)) for name, each in found.attributes.items()}
+
+
+@given(st.lists(versions, min_size=2, max_size=4))
+def test_4_5_5_merging_is_idempotent_and_does_not_depend_on_who_merges_first(found):
+    named = {f"source {number}": entity(**attributes) for number, attributes in enumerate(found)}
+    whole = merge_versions(named, {}, 10)
+    assert _comparable(merge_versions({**named, "again": whole}, {}, 10)) == _comparable(whole)
+    assert _comparable(merge_versions({**named, "twice": named["source 0"]}, {}, 10)) == _comparable(whole)
+    first, *rest = named
+    others = merge_versions({each: named[each] for each in rest}, {}, 10)
+    assert _comparable(merge_versions({first: named[first], "others": others}, {}, 10)) == _comparable(whole)
+
+
+@given(st.lists(versions, min_size=1, max_size=3), st.lists(versions, min_size=1, max_size=3))
+def test_4_3_6_2_auxiliary_versions_change_nothing_that_others_have(found, auxiliary):
+    named = {f"source {number}": entity(**attributes) for number, attributes in enumerate(found)}
+    extra = {f"extra {number}": entity(**attributes) for number, attributes in enumerate(auxiliary)}
+    alone, both = merge_versions(named, {}, 10), merge_versions(named, extra, 10)
+    for name, instances in alone.attributes.items():
+        assert both.attributes[name] == instances
+    backwards = merge_versions(named, dict(reversed(extra.items())), 10)
+    assert _comparable(both) == _comparable(backwards)
+
+
 def test_4_5_5_3_the_newest_observation_wins_then_the_newest_change():
     observed = entity(level=[prop(1, observedAt=5, modifiedAt=1)])
     changed = entity(level=[prop(2, modifiedAt=9)])

@@ -31,9 +31,9 @@ def _stamp(instances: list[Instance], value: Any) -> None:
                 instance[name] = time
 
 
-def _dataset(instance: dict[str, Any]) -> Any:
+def _dataset(instance: dict[str, Any]) -> str | None:
     given = instance.get("datasetId")
-    return None if given == "@none" else given
+    return given if isinstance(given, str) and given != "@none" else None
 
 
 def _time(source: dict[str, Any], name: str) -> Instant | None:
