@@ -23,6 +23,8 @@ from broker.adapters.contexts.library import Library
 from broker.adapters.contexts.loader import Loader
 from broker.adapters.delivery.http import HttpSink
 from broker.adapters.delivery.mqtt import MqttSink
+from broker.adapters.forwarding.http import HttpForwarder
+from broker.adapters.membership.credentials import CredentialForwarder
 from broker.adapters.mongo.client import DatabaseError, Databases, connect
 from broker.adapters.mongo.contexts import MongoContexts
 from broker.adapters.mongo.declared_indexes import MongoIndexes
@@ -39,7 +41,10 @@ from broker.core.model.errors import NgsiLdError
 from broker.federation import FederationSide
 from broker.http import gateway
 from broker.http.connection import Connection
+from broker.http.federation import Joining
+from broker.http.guarded import Door
 from broker.http.server import Server
+from broker.membership import MembershipSide
 from broker.operations.deliveries import list_deliveries
 from broker.operations.indexes import IndexOperations
 from broker.operations.notify import Sink
@@ -110,6 +115,7 @@ class App:
             history=settings.history,
         )
         history = MongoHistory(self._databases, write_concern)
+        membership = MembershipSide(settings, self._databases, tls)
         self._federation = FederationSide(
             settings,
             self._databases,
@@ -117,8 +123,8 @@ class App:
             loader=loader,
             clock=self._clock,
             sinks=sinks,
-            tls=tls,
             is_shared=lambda: self._presence.shared,
+            forwarder=CredentialForwarder(HttpForwarder(tls=tls), membership.resolve),
         )
         self._federation.pass_subscriptions_on(subscriptions, self._outbox, self._notifications)
         ports = Ports(
@@ -135,6 +141,7 @@ class App:
             entity_maps=MongoEntityMaps(self._databases),
             snapshots=Snapshots(MongoSnapshots(self._databases), self._background.start, http.send),
         )
+        membership.start(ports)
         self._notifications.attach(ports)
         await self._notifications.start(await self._tenants.all())
         await self._federation.start()
@@ -145,6 +152,7 @@ class App:
             adopt(self._notifications.adopt),
             compact(history, self._tenants, self._clock),
             retain(history, self._tenants, self._clock, settings.retention),
+            membership.run(),
         )
         self._workers = [asyncio.create_task(work) for work in works]
         return gateway.build(
@@ -155,6 +163,7 @@ class App:
             public_url=settings.public_url,
             max_body=settings.max_body,
             origins=settings.cors_origins,
+            joining=Joining(membership.membership, membership.changed, Door(membership.guard, settings.open_to)),
         )
 
     async def stop(self, patience: float) -> None:

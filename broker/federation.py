@@ -1,12 +1,13 @@
 """Composition of what concerns other brokers and context sources: part of the composition root `broker.app`."""
 
-import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from broker.adapters.forwarding.http import HttpForwarder
+from broker.adapters.membership.credentials import CredentialForwarder
 from broker.adapters.mongo.client import Databases
 from broker.adapters.mongo.outbox import MongoOutbox
+from broker.adapters.mongo.presence import Presence
+from broker.adapters.mongo.registration_outbox import MongoRegistrationOutbox
 from broker.adapters.mongo.remote_subscriptions import MongoRemoteSubscriptions
 from broker.adapters.mongo.subscriptions import MongoSubscriptions
 from broker.adapters.mongo.tenants import MongoTenants
@@ -35,9 +36,12 @@ class FederationSide:
         loader: ContextLoader,
         clock: Clock,
         sinks: Mapping[str, Sink],
-        tls: ssl.SSLContext | None,
-        is_shared: Callable[[], bool],
+        presence: Presence,
+        forwarder: CredentialForwarder,
     ) -> None:
+        def is_shared() -> bool:
+            return presence.shared
+
         self._settings, self._databases = settings, databases
         self._tenants, self._loader, self._clock = tenants, loader, clock
         self._remote: RemoteSubscriptionsWorker | None = None
@@ -49,6 +53,7 @@ class FederationSide:
             loader=loader,
             clock=clock,
             sinks=sinks,
+            outbox=MongoRegistrationOutbox(databases, presence),
             is_shared=is_shared,
         )
         self._registry = Registrations(
@@ -59,7 +64,7 @@ class FederationSide:
             notifications=self._notifications,
             is_shared=is_shared,
         )
-        self._forwarder = HttpForwarder(tls=tls)
+        self._forwarder = forwarder
         self.ports = Federation(
             alias=settings.alias,
             registrations=registrations,

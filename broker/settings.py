@@ -4,14 +4,16 @@ import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from broker.core.model.errors import BadRequestData
 from broker.core.temporal.aggregate import Period
 from broker.core.temporal.policy import Policy, parse_history, parse_retention
 
 T = TypeVar("T")
+Network: TypeAlias = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Settings:
     retention: Policy[Period | None]
     temporal_page: int
     split_entities: bool
+    data_dir: Path | None = None
+    open_to: tuple[Network, ...] | None = None
 
 
 def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -67,6 +71,9 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         "without it every page may read, and only the broker's own may write"
     )
     option("cors-origins", "", text)
+    option("data-dir", "", "where the broker keeps its secret, without which it can't join others")
+    text = "networks that need no token, as in 127.0.0.0/8,10.0.0.0/8; others then need that of a federation member"
+    option("open-to", "everyone", text, type=_networks)
     option("log-level", "info", "debug, info, warning or error")
     reuse = environment.get("ECLOR_REUSE_PORT", "") not in ("", "0")
     text = "share the port with other broker processes of this machine (ECLOR_REUSE_PORT)"
@@ -96,6 +103,8 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] | None = None)
         retention=given.retention,
         temporal_page=given.temporal_page,
         split_entities=given.split_entities == "on",
+        data_dir=Path(given.data_dir).expanduser() if given.data_dir else None,
+        open_to=given.open_to,
     )
 
 
@@ -107,6 +116,15 @@ def _policy(parse: Callable[[str], Policy[T]]) -> Callable[[str], Policy[T]]:
             raise argparse.ArgumentTypeError(error.detail) from None
 
     return read
+
+
+def _networks(text: str) -> tuple[Network, ...] | None:
+    if text == "everyone":
+        return None
+    try:
+        return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}; networks look like 127.0.0.0/8,::1/128") from None
 
 
 def _positive(text: str) -> int:

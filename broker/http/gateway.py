@@ -14,6 +14,8 @@ from broker.core.model.errors import InvalidRequest, OperationNotSupported, Reso
 from broker.http.application import application
 from broker.http.cors import CrossOrigin, allowed_methods
 from broker.http.deliveries import Deliveries
+from broker.http.federation import Joining, add_federation
+from broker.http.guarded import Door
 from broker.http.message import ALLOW, SNAPSHOT, TENANT, Request, Response, headers_of
 from broker.http.metrics import Metrics
 from broker.http.problems import Refusal, respond_to
@@ -45,29 +47,45 @@ def build(
     indexes: IndexOperations | None = None,
     max_body: int = MAX_BODY,
     origins: Collection[str] = (),
+    joining: Joining | None = None,
 ) -> Asgi:
     """The ASGI callable that serves everything.
 
     `health` tells the state of what the broker depends on: it is answered as JSON, with 503 unless its `status` is
     `ok`. `deliveries` tells which notifications failed (`GET /deliveries`), `indexes` what queries are prepared for
     (`/indexes`). `public_url` is where clients reach the broker. `max_body` is in bytes. `origins` are those of web
-    pages, for `CrossOrigin`.
+    pages, for `CrossOrigin`. `joining` lets brokers join this one, and knows who may come in.
     """
     metrics = Metrics()
     rest = application(health=health, public_url=public_url, metrics=metrics, deliveries=deliveries, indexes=indexes)
-    return Gateway(ports, rest, metrics, CrossOrigin(origins, public_url), public_url, max_body)
+    door = Door()
+    if joining is not None:
+        add_federation(rest, joining)
+        door = joining.door
+    return Gateway(
+        ports, rest, metrics, CrossOrigin(origins, public_url), door, public_url=public_url, max_body=max_body
+    )
 
 
 class Gateway:
     """The ASGI callable: the API here, everything else in `rest`."""
 
     def __init__(
-        self, ports: Ports, rest: Asgi, metrics: Metrics, cross_origin: CrossOrigin, public_url: str, max_body: int
+        self,
+        ports: Ports,
+        rest: Asgi,
+        metrics: Metrics,
+        cross_origin: CrossOrigin,
+        door: Door,
+        *,
+        public_url: str,
+        max_body: int,
     ) -> None:
         self._ports = ports
         self._rest = rest
         self._metrics = metrics
         self._cross_origin = cross_origin
+        self._door = door
         self._public_url = public_url
         self._max_body = max_body
         self._router = Router(ROUTES)
@@ -79,6 +97,12 @@ class Gateway:
             if path.startswith(_ROOT):
                 await self._serve(scope, path[len(_ROOT) :].decode("utf-8", "replace"), receive, send)
                 return
+            if not self._door.is_open:
+                try:
+                    self._door.check_path(scope, path)
+                except Refusal as refusal:
+                    await _answer(send, respond_to(refusal, scope["method"], ""))
+                    return
         await self._rest(scope, receive, send)
 
     async def _serve(self, scope: Scope, path: str, receive: Receive, send: Send) -> None:
@@ -95,6 +119,8 @@ class Gateway:
                 response = self._other_method(method, match, headers)
             else:
                 name = target.name
+                if not self._door.is_open:
+                    self._door.check_route(scope, headers, name)
                 if b"origin" in headers and not target.is_reading:
                     self._cross_origin.refuse_write(headers[b"origin"])
                 request = Request(method, headers, scope["query_string"], match.variables)
@@ -104,9 +130,12 @@ class Gateway:
                 request.public_url = self._public_url
                 if request.query_string:
                     target.check(request)
+                ports = self._ports
+                if b"authorization" in headers:
+                    ports = await self._door.enter(ports, target, request)
                 if b"ngsild-snapshot" in headers and not path.startswith("snapshots"):
-                    await self._enter_snapshot(request, headers[b"ngsild-snapshot"])
-                response = await target.handler(self._ports, request)
+                    await _enter_snapshot(ports, request, headers[b"ngsild-snapshot"])
+                response = await target.handler(ports, request)
         except CancelledError:
             # The server ends, and has waited for this request as long as it does.
             response = respond_to(Unavailable("The broker is stopping; try again in a few seconds."), method, path)
@@ -114,13 +143,7 @@ class Gateway:
             response = respond_to(error, method, path)
         self._finish(response, headers)
         self._metrics.note(name, response.status, perf_counter() - begun)
-        await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
-        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
-
-    async def _enter_snapshot(self, request: Request, name: bytes) -> None:
-        """Let the request be about a snapshot, which means this broker alone (clauses 5.5.15, 6.3.22)."""
-        request.tenant = await place_of(self._ports, request.tenant, name.decode("latin-1"))
-        request.parameters["local"] = "true"
+        await _answer(send, response, with_body=method != "HEAD")
 
     def _finish(self, response: Response, headers: Mapping[bytes, bytes]) -> None:
         """Echo the tenant as it was written (clause 6.3.14), and let a browser read the answer."""
@@ -166,3 +189,14 @@ class Gateway:
 
     def _too_large(self) -> Refusal:
         return Refusal(413, InvalidRequest(f"The body has more than {self._max_body} bytes; send it in several parts."))
+
+
+async def _enter_snapshot(ports: Ports, request: Request, name: bytes) -> None:
+    """Let the request be about a snapshot, which means this broker alone (clauses 5.5.15, 6.3.22)."""
+    request.tenant = await place_of(ports, request.tenant, name.decode("latin-1"))
+    request.parameters["local"] = "true"
+
+
+async def _answer(send: Send, response: Response, *, with_body: bool = True) -> None:
+    await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+    await send({"type": "http.response.body", "body": response.body if with_body else b""})

@@ -1,0 +1,1 @@
+"""Keys, members in MongoDB, and the way to other brokers: the adapters of `broker.operations.membership`."""
