@@ -31,6 +31,7 @@ from broker.adapters.mongo.errors import is_transient, translate
 from broker.adapters.mongo.history_recorder import Recorder
 from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.plan import EntityPlan, Pending, Ticket, plan_entity
+from broker.adapters.mongo.uses import Uses
 from broker.core.model.change import Change
 from broker.core.model.errors import BadRequestData, InternalError, NgsiLdError, Unavailable
 from broker.operations.ports import EntityWrite, Notifier, OutboxEntry
@@ -81,6 +82,7 @@ class Committer:
         cache: EntityCache,
         outbox: MongoOutbox,
         history: Recorder,
+        uses: Uses,
         notifier: Notifier,
         shared: Callable[[], bool],
         versions: Callable[[], str],
@@ -91,6 +93,7 @@ class Committer:
         self._cache = cache
         self._outbox = outbox
         self._history = history
+        self._uses = uses
         self._notifier = notifier
         self._shared = shared
         self._versions = versions
@@ -235,6 +238,8 @@ class Committer:
         known = set(map(id, round_.written))
         todo = [plan for plan in plans if id(plan) not in known]
         self.arrivals += any(plan.moves for plan in todo)
+        if unseen := self._uses.unseen(plan.final for plan in todo if plan.final is not None):
+            await self._uses.keep(unseen)
         round_.sent.update((plan.entity_id, plan) for plan in todo if plan.kind)
         round_.written += [plan for plan in todo if not plan.kind]
         for kind, send in (("insert", self._insert), ("update", self._update), ("delete", self._delete)):

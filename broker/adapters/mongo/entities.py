@@ -11,7 +11,6 @@ from broker.adapters.mongo.bookmarks import Bookmarks
 from broker.adapters.mongo.cache import EntityCache
 from broker.adapters.mongo.client import Databases
 from broker.adapters.mongo.commit import Committer, load
-from broker.adapters.mongo.discovery import count_types
 from broker.adapters.mongo.errors import translate
 from broker.adapters.mongo.find import find
 from broker.adapters.mongo.history_recorder import Recorder
@@ -20,6 +19,7 @@ from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.presence import Presence
 from broker.adapters.mongo.reads import GroupedReads
 from broker.adapters.mongo.recall import Recall
+from broker.adapters.mongo.uses import Uses
 from broker.core.model.change import Change
 from broker.core.model.entity import Entity
 from broker.core.model.errors import NgsiLdError
@@ -36,6 +36,7 @@ class _Tenant:
     advisor: IndexAdvisor
     recall: Recall
     bookmarks: Bookmarks
+    uses: Uses
 
 
 class MongoEntities:
@@ -121,7 +122,7 @@ class MongoEntities:
     async def count_types(self, tenant: str) -> dict[str, dict[str, set[str]]]:
         """Type IRI to attribute IRI to the kinds in use."""
         try:
-            return await count_types(self._databases(tenant)["entities"], self._clock.now())
+            return await self._of(tenant).uses.in_use(self._clock.now())
         except PyMongoError as error:
             raise translate(error) from error
 
@@ -147,12 +148,14 @@ class MongoEntities:
 
     def _open(self, tenant: str) -> _Tenant:
         database, cache = self._databases(tenant), EntityCache()
+        uses = Uses(database, lambda: not self._presence.shared and committer.is_idle)
         committer = Committer(
             tenant,
             database,
             cache=cache,
             outbox=self._outbox,
             history=Recorder(tenant, database, self._history),
+            uses=uses,
             notifier=self._notifier,
             shared=lambda: self._presence.shared,
             versions=self._next_version,
@@ -160,7 +163,9 @@ class MongoEntities:
         )
         recall = Recall(cache, lambda: committer.epoch if committer.is_idle else None)
         bookmarks = Bookmarks(lambda: None if self._presence.shared else (committer.arrivals, committer.epoch))
-        return _Tenant(cache, committer, GroupedReads(database), IndexAdvisor(database["entities"]), recall, bookmarks)
+        return _Tenant(
+            cache, committer, GroupedReads(database), IndexAdvisor(database["entities"]), recall, bookmarks, uses
+        )
 
     def _next_version(self) -> str:
         return f"{self._presence.token}{next(self._numbers):x}"
