@@ -18,7 +18,7 @@ from broker.core.ql.ast import EntityQuery, EntitySelector
 from broker.core.ql.evaluate import compile_query
 from broker.core.ql.temporal import TemporalQuery
 from broker.core.temporal.aggregate import Aggregation, Cell, aggregate, not_eligible
-from broker.core.temporal.evolution import Cut, Demand, Evolution, Excerpt, excerpt, shorten
+from broker.core.temporal.evolution import Cut, Demand, Evolution, Excerpt, excerpt, scopes_in_force, shorten
 from broker.core.temporal.sample import deleted, parse_instance_id, scope_instance
 from broker.core.temporal.series import Track
 from broker.operations.entity_maps import MAX_ENTITIES, keep_map
@@ -124,7 +124,7 @@ async def retrieve_evolution(ports: Ports, tenant: str, entity_id: str, demand: 
 
 @dataclass(frozen=True, slots=True)
 class EvolutionQuery:
-    """Which evolutions (clause 5.7.4), and which page of them; `descending` by id. `is_ordered`: an order is asked for."""
+    """Which evolutions (clause 5.7.4), and which page of them; `is_ordered`: an order is asked for."""
 
     query: EntityQuery
     limit: int
@@ -241,9 +241,19 @@ async def matching(
     while group := await store.candidates(tenant, query.selectors, after, at_once, descending=descending):
         after = group[-1].id
         await store.load(tenant, group, basis)
+        if query.scope is not None:
+            await _load_scopes(store, tenant, group)
         for each in group:
             if holds(each) and (demand.dataset_ids is None or not excerpt(each, of_datasets).is_empty):
                 yield each
+
+
+async def _load_scopes(store: TemporalStore, tenant: str, group: Sequence[Evolution]) -> None:
+    """Fill in all scopes that the entities ever had: one set before a range may be valid in it."""
+    apart = [Evolution(each.id, each.types) for each in group]
+    await store.load(tenant, apart, Demand(attributes=frozenset((SCOPE,))))
+    for each, with_scopes in zip(group, apart, strict=True):
+        each.series.update(with_scopes.series)
 
 
 def basis_of(query: EntityQuery, demand: Demand) -> Demand:
@@ -271,7 +281,7 @@ async def evolutions_of(ports: Ports, tenant: str, entity_ids: Sequence[str], de
 def condition(query: EntityQuery, basis: Demand) -> Callable[[Evolution], bool]:
     """Whether an evolution has samples in the range, and satisfies the query with them.
 
-    Scopes are checked as they were at each time.
+    Scopes are checked as they were at each time, also those that were set before the range and lasted.
     """
     satisfies = compile_query(EntityQuery(query.selectors, (), query.q, query.geo))
 
@@ -285,7 +295,7 @@ def condition(query: EntityQuery, basis: Demand) -> Callable[[Evolution], bool]:
         found = excerpt(evolution, basis)
         if found.is_empty or (query.attributes and found.samples.keys().isdisjoint(query.attributes)):
             return False
-        if query.scope is not None and not any(map(query.scope.matches, found.scopes)):
+        if query.scope is not None and not any(map(query.scope.matches, scopes_in_force(evolution, basis.query))):
             return False
         return bool(satisfies(found.as_entity()))
 

@@ -1,5 +1,6 @@
 """The temporal evolution of one entity, and the excerpt of it that a request asks for (clauses 4.5.6, 5.7.3, 5.7.4)."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -50,11 +51,6 @@ class Excerpt:
             self.evolution.id, self.evolution.types, {iri: found for iri, found in attributes.items() if found}
         )
 
-    @property
-    def scopes(self) -> list[list[str]]:
-        """The scopes that the entity had, one list for each time they were set."""
-        return [each.instance["value"] for each in self.samples.get(SCOPE, ()) if each.instance["value"]]
-
 
 @dataclass(frozen=True, slots=True)
 class Demand:
@@ -96,6 +92,20 @@ def excerpt(evolution: Evolution, demand: Demand) -> Excerpt:
     samples = {iri: evolution.series[iri].select(demand.query, admits) for iri in evolution.series if iri in names}
     samples = {iri: found for iri, found in samples.items() if found}
     return Excerpt(evolution, samples, {iri: found[0].instance["type"] for iri, found in samples.items()})
+
+
+def scopes_in_force(evolution: Evolution, query: TemporalQuery | None) -> list[list[str]]:
+    """The scopes that the entity had at any time of a range: set within it, or before and still valid (C.5.16)."""
+    series = evolution.series.get(SCOPE)
+    if series is None:
+        return []
+    if query is None or query.start is None:
+        found = series.select(query)
+    else:
+        known = series.select(TemporalQuery(None, query.end, query.timeproperty))
+        times = [time_of(each, query.timeproperty) or 0 for each in known]
+        found = known[max(bisect_right(times, query.start) - 1, 0) :]
+    return [each.instance["value"] for each in found if each.instance["value"]]
 
 
 def shorten(excerpts: Sequence[Excerpt], demand: Demand, edge: Instant | None = None) -> Cut | None:
