@@ -161,7 +161,7 @@ def admitted(registration: Registration, entity: Entity) -> Entity | None:
             for name, instances in attributes.items()
         }
         attributes = {name: instances for name, instances in kept.items() if instances}
-    return entity.with_(attributes=attributes)
+    return entity if attributes is entity.attributes else entity.with_(attributes=attributes)
 
 
 def registered_types(registration: Registration, entity_id: str) -> Names:
