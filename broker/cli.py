@@ -29,6 +29,8 @@ examples:
                                        take makers' codecs for LoRaWAN devices; `eclor codec` tells more
   eclor index declare serialNumber     prepare for queries by an attribute; `eclor index --help` tells more
   eclor device trace 24e124713c000001  what became of a device's last messages; `eclor device --help` tells more
+  eclor federation join invitation.json
+                                       join another city's broker; `eclor federation --help` tells more
 
 Options with a value can also be set in the environment: --mongo-url as ECLOR_MONGO_URL, and so on.
 `eclor COMMAND --help` tells more about one command.
@@ -172,6 +174,8 @@ def _add_broker_options(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--temporal-page", text, type=_count(_LARGEST_PAGE), metavar="N")
     text = "PEM file of certificate authorities that receivers of notifications may rely on"
     _add(parser, "--trusted-ca", text, type=_file, metavar="FILE")
+    text = "networks that need no token, as in 127.0.0.0/8; others then need a federation member's (everyone)"
+    _add(parser, "--open-to", text, metavar="NETWORKS")
     _add(parser, "--log", "how to print: for people or for programs", choices=("text", "json"), metavar="{text,json}")
 
 
@@ -215,6 +219,7 @@ def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
 _HANDED_OVER = {
     "index": ("broker.console.indexes", "see and declare what queries are prepared for"),
     "codec": ("agents.codecs", "test and import codecs of LoRaWAN devices"),
+    "federation": ("broker.platform.federation", "join other cities' brokers, see how they are, leave them"),
     "device": ("agents.console", "see what became of a device's messages, and who is silent"),
 }
 """Commands whose options the named module reads."""
@@ -275,6 +280,7 @@ def _wish(options: argparse.Namespace) -> Wish:
         retention=options.retention,
         temporal_page=options.temporal_page,
         trusted_ca=options.trusted_ca,
+        open_to=options.open_to,
         mongo_url=options.mongo_url,
         mqtt_url=options.mqtt_url if whole else None,
         mqtt_port=options.mqtt_port if whole else 1883,

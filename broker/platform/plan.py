@@ -34,6 +34,7 @@ class Wish:
     retention: str | None = None
     temporal_page: int | None = None
     trusted_ca: Path | None = None
+    open_to: str | None = None
     mongo_url: str | None = None
     mqtt_url: str | None = None
     mqtt_port: int = 1883
@@ -144,6 +145,7 @@ def _plan_broker(wish: Wish, mongo_url: str, plan: Plan, console: Console) -> No
     command += ["--retention", wish.retention] if wish.retention else []
     command += ["--temporal-page", str(wish.temporal_page)] if wish.temporal_page else []
     command += ["--trusted-ca", str(wish.trusted_ca.resolve())] if wish.trusted_ca else []
+    command += ["--open-to", wish.open_to] if wish.open_to else []
     # Several processes share the port by SO_REUSEPORT: each can die and come back without the others.
     command += ["--reuse-port"] if wish.workers > 1 else []
     depends = _depends(plan, "mongodb")
