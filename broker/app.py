@@ -123,7 +123,7 @@ class App:
             loader=loader,
             clock=self._clock,
             sinks=sinks,
-            is_shared=lambda: self._presence.shared,
+            presence=self._presence,
             forwarder=CredentialForwarder(HttpForwarder(tls=tls), membership.resolve),
         )
         self._federation.pass_subscriptions_on(subscriptions, self._outbox, self._notifications)

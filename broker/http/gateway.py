@@ -133,6 +133,8 @@ class Gateway:
                 ports = self._ports
                 if b"authorization" in headers:
                     ports = await self._door.enter(ports, target, request)
+                if self._ports.federation is not None:
+                    await self._ports.federation.registry.catch_up(request.tenant)
                 if b"ngsild-snapshot" in headers and not path.startswith("snapshots"):
                     await _enter_snapshot(ports, request, headers[b"ngsild-snapshot"])
                 response = await target.handler(ports, request)

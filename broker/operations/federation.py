@@ -28,8 +28,14 @@ class Registry(Protocol):
     async def refresh(self, tenant: str) -> None:
         """See what other broker processes did to the registrations."""
 
-    def changed(self, tenant: str, registration_id: str, registration: Registration | None) -> None:
-        """This process stored a new state of a registration; None: it was deleted."""
+    async def catch_up(self, tenant: str) -> None:
+        """As `refresh`, where there are other broker processes; without them it costs nothing."""
+
+    async def changed(self, tenant: str, registration_id: str, registration: Registration | None) -> None:
+        """This process stored a new state of a registration; None: it was deleted.
+
+        Once this returns, what is to be told of it is kept until it is told.
+        """
 
     def sent(self, tenant: str, registration_id: str) -> None:
         """A request is on its way to the source."""
@@ -44,10 +50,10 @@ class Registry(Protocol):
 class RegistrationNotifier(Protocol):
     """Tells subscribers of registrations (clause 5.11.7)."""
 
-    def subscribed(self, tenant: str, subscription: RegistrationSubscription) -> None:
+    async def subscribed(self, tenant: str, subscription: RegistrationSubscription) -> None:
         """A subscription was created or updated: tell it of all that matches now."""
 
-    def unsubscribed(self, tenant: str, subscription_id: str) -> None:
+    async def unsubscribed(self, tenant: str, subscription_id: str) -> None:
         """A subscription was deleted: nothing more is sent for it."""
 
     async def counted(self, tenant: str) -> None:

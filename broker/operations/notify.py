@@ -56,6 +56,32 @@ class Timer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingMessage:
+    """A message that its receiver has not got yet."""
+
+    key: str
+    tenant: str
+    subscription: str
+    message: Message
+
+
+class MessageOutbox(Protocol):
+    """Messages about registrations until their receivers have them (at least once, over any crash)."""
+
+    async def add(self, tenant: str, subscription_id: str, message: Message) -> str:
+        """Keep a message; its key."""
+
+    async def remove(self, key: str) -> None:
+        """The receiver has it, or it is given up."""
+
+    async def remove_all(self, tenant: str, subscription_id: str) -> None:
+        """Nobody wants what waits for a subscription any more."""
+
+    async def adopt(self) -> list[WaitingMessage]:
+        """Take over what processes that are gone left, in order."""
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionChanges:
     """What happened to a tenant's subscriptions after a stamp: id to the stored subscription, None for a deleted one.
 

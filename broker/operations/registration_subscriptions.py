@@ -36,7 +36,7 @@ async def create_registration_subscription(
     subscription = await load_registration_subscription(ports.loader, stored)
     await ports.tenants.ensure(tenant)
     await federation.subscriptions.create(tenant, stored)
-    federation.notifier.subscribed(tenant, subscription)
+    await federation.notifier.subscribed(tenant, subscription)
     return subscription.id
 
 
@@ -49,7 +49,7 @@ async def update_registration_subscription(
     changed = patched(stored, fragment, context.reference, ports.clock.now())
     subscription = await load_registration_subscription(ports.loader, changed)
     await federation.subscriptions.replace(tenant, changed)
-    federation.notifier.subscribed(tenant, subscription)
+    await federation.notifier.subscribed(tenant, subscription)
 
 
 async def retrieve_registration_subscription(
@@ -77,7 +77,7 @@ async def delete_registration_subscription(ports: Ports, tenant: str, subscripti
     _check_id(subscription_id)
     await require_tenant(ports, tenant)
     await federation.subscriptions.delete(tenant, subscription_id)
-    federation.notifier.unsubscribed(tenant, subscription_id)
+    await federation.notifier.unsubscribed(tenant, subscription_id)
 
 
 async def load_registration_subscription(loader: ContextLoader, stored: Stored) -> RegistrationSubscription:

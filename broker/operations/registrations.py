@@ -42,7 +42,7 @@ async def create_registration(ports: Ports, tenant: str, document: Mapping[str, 
     await ports.tenants.ensure(tenant)
     await _refuse_conflicts(ports, federation, tenant, registration)
     await federation.registrations.create(tenant, stored)
-    federation.registry.changed(tenant, registration.id, registration)
+    await federation.registry.changed(tenant, registration.id, registration)
     return registration.id
 
 
@@ -62,7 +62,7 @@ async def update_registration(
     registration = await load_registration(ports.loader, changed, {repr(context.reference): context})
     await _refuse_conflicts(ports, federation, tenant, registration)
     await federation.registrations.replace(tenant, changed)
-    federation.registry.changed(tenant, registration_id, registration)
+    await federation.registry.changed(tenant, registration_id, registration)
 
 
 async def delete_registration(ports: Ports, tenant: str, registration_id: str) -> None:
@@ -71,7 +71,7 @@ async def delete_registration(ports: Ports, tenant: str, registration_id: str) -
     _check_id(registration_id)
     await require_tenant(ports, tenant)
     await federation.registrations.delete(tenant, registration_id)
-    federation.registry.changed(tenant, registration_id, None)
+    await federation.registry.changed(tenant, registration_id, None)
 
 
 async def retrieve_registration(

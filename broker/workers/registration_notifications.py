@@ -1,7 +1,6 @@
 """Notifications about registrations: matching in memory, one queue for each subscription (clause 5.11.7).
 
-What waits is kept in memory: after a restart, a subscriber learns of later changes, and of all that matches when it
-updates its subscription.
+What waits is in the outbox until its receiver has it, so that a restart loses nothing.
 """
 
 import asyncio
@@ -25,7 +24,7 @@ from broker.core.model.errors import NgsiLdError
 from broker.core.model.instant import Instant
 from broker.core.subscribe.message import Message
 from broker.core.subscribe.schedule import retry_delay
-from broker.operations.notify import DeliveryError, Sink, SubscriptionRecords
+from broker.operations.notify import DeliveryError, MessageOutbox, Sink, SubscriptionRecords
 from broker.operations.ports import Clock, ContextLoader, TenantStore
 from broker.operations.registration_subscriptions import load_registration_subscription
 from broker.workers.board import Board
@@ -37,6 +36,8 @@ _SELDOM = 30
 """Rounds of upkeep between two looks at the store where no other process lives."""
 _UPKEEP = 1.0
 """Seconds between two looks at what other processes did."""
+_ADOPTION = 5
+"""Rounds of upkeep between two looks for what a dead process left."""
 _ATTEMPTS = 8
 """Tries of one notification: over two minutes, for which a receiver may be away."""
 _WAITING = 1_000
@@ -75,7 +76,7 @@ _Board: TypeAlias = Board[RegistrationSubscription, SubscriptionTable]
 class _Queue:
     """What waits for one receiver, and who sends it."""
 
-    waiting: deque[Message]
+    waiting: deque[tuple[str, Message]]
     task: asyncio.Task[None] | None = None
 
 
@@ -93,9 +94,11 @@ class RegistrationNotifications:
         loader: ContextLoader,
         clock: Clock,
         sinks: Mapping[str, Sink],
+        outbox: MessageOutbox,
         is_shared: Callable[[], bool] = lambda: True,
     ) -> None:
         self._is_shared = is_shared
+        self._outbox = outbox
         self._store = store
         self._tenants = tenants
         self._loader = loader
@@ -113,20 +116,29 @@ class RegistrationNotifications:
         self._registrations = registrations
         for tenant in await self._tenants.all():
             await self._refresh(tenant)
+        await self._adopt()
         self._upkeep = asyncio.create_task(self._keep_up())
 
     async def close(self) -> None:
-        """Stop sending; what waits is lost. Counts are written."""
+        """Stop sending; what waits stays in the outbox. Counts are written."""
         tasks = [queue.task for queue in self._queues.values() if queue.task is not None]
         for task in (*tasks, *((self._upkeep,) if self._upkeep is not None else ())):
             task.cancel()
         await self._tallies.close()
 
-    def tell(self, tenant: str, before: Registration | None, after: Registration | None) -> None:
-        """A registration was created, updated or deleted by this process."""
+    async def tell(self, tenant: str, before: Registration | None, after: Registration | None) -> None:
+        """A registration was created, updated or deleted by this process: keep what is to be told of it, and send it.
+
+        Where the store can't be asked for subscriptions that others made, those known here are told.
+        """
+        if self._is_shared():
+            try:
+                await self._refresh(tenant)
+            except NgsiLdError as error:
+                _log.warning("subscriptions to registrations can't be read", tenant=tenant, reason=error.detail)
         board = self._boards.get(tenant)
         now = self._clock.now()
-        for each in board.index if board is not None else ():
+        for each in list(board.index) if board is not None else ():
             subscription = each.subscription
             if subscription.time_interval is not None or not subscription.is_sending(now):
                 continue
@@ -135,24 +147,26 @@ class RegistrationNotifications:
             registration = after if places else before
             if reason is not None and registration is not None:
                 shown = rendered(registration, subscription.context, {}, places or was)
-                self._send(tenant, each, notification_of_registrations(subscription, [shown], reason, now))
+                await self._send(tenant, each, notification_of_registrations(subscription, [shown], reason, now))
 
-    def subscribed(self, tenant: str, subscription: RegistrationSubscription) -> None:
-        """A subscription was created or updated: tell it of all that matches now."""
+    async def subscribed(self, tenant: str, subscription: RegistrationSubscription) -> None:
+        """A subscription was created or updated: tell it of all that matches now, instead of what waits."""
         self._board(tenant).put(subscription)
-        self._queues.pop((tenant, subscription.id), None)
-        self._send_all(tenant, subscription)
+        if self._queues.pop((tenant, subscription.id), None) is not None:
+            await self._outbox.remove_all(tenant, subscription.id)
+        await self._send_all(tenant, subscription)
 
-    def unsubscribed(self, tenant: str, subscription_id: str) -> None:
+    async def unsubscribed(self, tenant: str, subscription_id: str) -> None:
         """A subscription was deleted: nothing more is sent for it."""
         self._board(tenant).remove(subscription_id)
         self._drop(tenant, subscription_id)
+        await self._outbox.remove_all(tenant, subscription_id)
 
     async def counted(self, tenant: str) -> None:
         """Return once the store has all counts of notifications so far."""
         await self._tallies.written(tenant)
 
-    def _send_all(self, tenant: str, subscription: RegistrationSubscription) -> None:
+    async def _send_all(self, tenant: str, subscription: RegistrationSubscription) -> None:
         """All registrations that match now; nothing where none does."""
         now = self._clock.now()
         self._due[tenant, subscription.id] = now + _interval(subscription)
@@ -166,28 +180,52 @@ class RegistrationNotifications:
         for start in range(0, len(matched), _LARGEST):
             part = matched[start : start + _LARGEST]
             message = notification_of_registrations(subscription.subscription, part, Reason.NEWLY_MATCHING, now)
-            self._send(tenant, subscription, message)
+            await self._send(tenant, subscription, message)
 
-    def _send(self, tenant: str, subscription: RegistrationSubscription, message: Message) -> None:
-        key = (tenant, subscription.id)
+    async def _send(self, tenant: str, subscription: RegistrationSubscription, message: Message) -> None:
+        entry = await self._outbox.add(tenant, subscription.id, message)
+        lost = self._queue(tenant, subscription.id, entry, message)
+        if lost is not None:
+            _log.error("notification given up", tenant=tenant, subscription=subscription.id, most=_WAITING)
+            await self._outbox.remove(lost)
+
+    def _queue(self, tenant: str, subscription_id: str, entry: str, message: Message) -> str | None:
+        """Let a kept message wait for its turn; the one that had to make room, if any had to."""
+        key = (tenant, subscription_id)
         queue = self._queues.get(key)
         if queue is None:
-            queue = self._queues[key] = _Queue(deque(maxlen=_WAITING))
-        queue.waiting.append(message)
+            queue = self._queues[key] = _Queue(deque())
+        queue.waiting.append((entry, message))
+        lost = queue.waiting.popleft()[0] if len(queue.waiting) > _WAITING else None
         if queue.task is None:
             queue.task = asyncio.create_task(self._deliver(key, queue))
+        return lost
+
+    async def _adopt(self) -> None:
+        for each in await self._outbox.adopt():
+            lost = self._queue(each.tenant, each.subscription, each.key, each.message)
+            if lost is not None:
+                await self._outbox.remove(lost)
 
     async def _deliver(self, key: tuple[str, str], queue: _Queue) -> None:
         while queue.waiting and self._queues.get(key) is queue:
-            message = queue.waiting.popleft()
+            entry, message = queue.waiting.popleft()
             for attempt in range(1, _ATTEMPTS + 1):
                 board = self._boards.get(key[0])
                 subscription = None if board is None else board.index.get(key[1])
                 if subscription is None or await self._delivered(key[0], subscription, message, first=attempt == 1):
                     break
                 await asyncio.sleep(retry_delay(attempt, subscription.subscription.endpoint.cooldown))
+            await self._forget(entry)
         if self._queues.get(key) is queue:
             del self._queues[key]
+
+    async def _forget(self, entry: str) -> None:
+        try:
+            await self._outbox.remove(entry)
+        except NgsiLdError as error:
+            # It comes again after a restart: at least once.
+            _log.warning("notification could not be settled", reason=error.detail)
 
     async def _delivered(
         self, tenant: str, subscription: RegistrationSubscription, message: Message, *, first: bool
@@ -234,6 +272,8 @@ class RegistrationNotifications:
             is_shared, rounds = self._is_shared(), rounds + 1
             refreshes, was_shared = is_shared or was_shared or rounds % _SELDOM == 0, is_shared
             try:
+                if not rounds % _ADOPTION:
+                    await self._adopt()
                 for tenant in await self._tenants.all():
                     if refreshes:
                         await self._refresh(tenant)
@@ -256,7 +296,7 @@ class RegistrationNotifications:
         self._due[tenant, subscription.id] = due + interval * ((now - due) // interval + 1)
         if await self._store.claim(tenant, subscription.id, now, now + int(interval * 0.9)):
             next_due = self._due[tenant, subscription.id]
-            self._send_all(tenant, subscription)
+            await self._send_all(tenant, subscription)
             self._due[tenant, subscription.id] = next_due
 
 

@@ -54,6 +54,8 @@ class Registrations:
         self._boards: dict[str, RegistrationBoard] = {}
         self._indexes: dict[str, RegistrationIndex] = {}
         self._upkeep: asyncio.Task[None] | None = None
+        self._looks: dict[str, asyncio.Task[None]] = {}
+        self._looking: dict[str, asyncio.Lock] = {}
         self.on_change: Callable[[str, str], None] | None = None
 
     async def start(self) -> None:
@@ -80,7 +82,26 @@ class Registrations:
             _log.warning("registrations can't be read", tenant=tenant, reason=error.detail)
         self._note(tenant)
 
-    def changed(self, tenant: str, registration_id: str, registration: Registration | None) -> None:
+    async def catch_up(self, tenant: str) -> None:
+        """As `refresh`, where there are other processes. Requests that come together share a look at the store.
+
+        A look that began before a request came may miss what was answered before it: it waits for the next one.
+        """
+        if not self._is_shared():
+            return
+        following = self._looks.get(tenant)
+        if following is None:
+            if tenant not in self._boards and not await self._tenants.exists(tenant):
+                return
+            following = self._looks[tenant] = asyncio.create_task(self._look(tenant))
+        await asyncio.shield(following)
+
+    async def _look(self, tenant: str) -> None:
+        async with self._looking.setdefault(tenant, asyncio.Lock()):
+            self._looks.pop(tenant, None)
+            await self.refresh(tenant)
+
+    async def changed(self, tenant: str, registration_id: str, registration: Registration | None) -> None:
         """This process stored a new state of a registration; None: it was deleted."""
         board = self._board(tenant)
         before = board.index.get(registration_id)
@@ -89,7 +110,7 @@ class Registrations:
         else:
             board.put(registration)
         self._note(tenant)
-        self._notifications.tell(tenant, before, registration)
+        await self._notifications.tell(tenant, before, registration)
         if self.on_change is not None:
             self.on_change(tenant, registration_id)
 
@@ -144,4 +165,4 @@ class Registrations:
                 await self._store.delete(tenant, registration_id)
             except ResourceNotFound:
                 _log.debug("another process removed the registration", registration=registration_id)
-            self.changed(tenant, registration_id, None)
+            await self.changed(tenant, registration_id, None)

@@ -10,6 +10,7 @@ import uvicorn
 from broker.adapters.delivery.http import HttpSink
 from broker.adapters.forwarding.http import HttpForwarder
 from broker.adapters.memory.entities import MemoryEntities
+from broker.adapters.memory.registration_outbox import MemoryRegistrationOutbox
 from broker.adapters.memory.remote_subscriptions import MemoryRemoteSubscriptions
 from broker.adapters.memory.stores import MemorySubscriptions
 from broker.http.gateway import build
@@ -69,7 +70,10 @@ class SubscribingBroker(FederatedBroker):
             store=self.stores.subscriptions, outbox=outbox, loader=ports.loader, clock=ports.clock, sinks=sinks
         )
         self.registrations, self.subscriptions = self.stores.registrations, MemorySubscriptions()
-        self.notifications = RegistrationNotifications(store=self.subscriptions, sinks=sinks, **common)
+        self.outbox = MemoryRegistrationOutbox()
+        self.notifications = RegistrationNotifications(
+            store=self.subscriptions, sinks=sinks, outbox=self.outbox, **common
+        )
         self.registry = Registrations(store=self.registrations, notifications=self.notifications, **common)
         federation = Federation(
             alias=alias,

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from broker.adapters.delivery.http import HttpSink
 from broker.adapters.forwarding.http import HttpForwarder
+from broker.adapters.memory.registration_outbox import MemoryRegistrationOutbox
 from broker.adapters.memory.stores import MemorySubscriptions
 from broker.http.gateway import build
 from broker.operations.federation import Federation
@@ -27,7 +28,10 @@ class FederatedBroker(Client):
         self.forwarder, self._sink = HttpForwarder(timeout=2.0), HttpSink()
         common = {"tenants": ports.tenants, "loader": ports.loader, "clock": ports.clock}
         sinks = {"http": self._sink, "https": self._sink}
-        self.notifications = RegistrationNotifications(store=self.subscriptions, sinks=sinks, **common)
+        self.outbox = MemoryRegistrationOutbox()
+        self.notifications = RegistrationNotifications(
+            store=self.subscriptions, sinks=sinks, outbox=self.outbox, **common
+        )
         self.registry = Registrations(store=self.registrations, notifications=self.notifications, **common)
         federation = Federation(
             alias=alias,

@@ -1,0 +1,83 @@
+"""What subscribers are told of registrations, over restarts and several processes (clause 5.11.7)."""
+
+import pytest
+
+from broker.adapters.clock import SystemClock
+from broker.adapters.delivery.http import HttpSink
+from broker.workers.registration_notifications import RegistrationNotifications
+from broker.workers.registry import Registrations
+from tests.notifications.world import Receiver, until
+
+ID = "urn:ngsi-ld:Subscription:1"
+
+
+@pytest.fixture
+async def receiver():
+    receiver = await Receiver().start()
+    yield receiver
+    await receiver.stop()
+
+
+def another(broker):
+    """A second process on the stores of a broker."""
+    common = {"tenants": broker.ports.tenants, "loader": broker.ports.loader, "clock": SystemClock()}
+    sink = HttpSink()
+    telling = {"store": broker.subscriptions, "sinks": {"http": sink}, "outbox": broker.outbox}
+    notifications = RegistrationNotifications(**telling, **common)
+    return Registrations(store=broker.registrations, notifications=notifications, **common), notifications, sink
+
+
+async def subscribe(broker, receiver):
+    body = {
+        "id": ID,
+        "type": "Subscription",
+        "entities": [{"type": "Sensor"}],
+        "notification": receiver.notification(),
+    }
+    assert (await broker.post("/csourceSubscriptions", body)).status == 201
+
+
+async def test_5_11_7_what_waits_for_a_receiver_survives_the_process(broker, receiver):
+    receiver.status = 500
+    await subscribe(broker, receiver)
+    await broker.register("http://127.0.0.1:9")
+    await until(lambda: receiver.requests)
+    assert len(broker.outbox.waiting) == 1
+    await broker.notifications.close()
+    assert len(broker.outbox.waiting) == 1
+    receiver.status = 200
+    registry, notifications, sink = another(broker)
+    await notifications.start(registry)
+    await until(lambda: receiver.bodies)
+    assert receiver.bodies[0]["triggerReason"] == "newlyMatching"
+    await until(lambda: not broker.outbox.waiting)
+    await notifications.close()
+    await sink.close()
+
+
+async def test_5_11_6_what_waits_for_a_deleted_subscription_is_forgotten(broker, receiver):
+    receiver.status = 500
+    await subscribe(broker, receiver)
+    await broker.register("http://127.0.0.1:9")
+    await until(lambda: receiver.requests)
+    assert (await broker.delete(f"/csourceSubscriptions/{ID}")).status == 204
+    assert not broker.outbox.waiting
+
+
+async def test_5_9_what_one_process_registers_another_knows_at_once(broker, receiver):
+    registry, notifications, sink = another(broker)
+    await registry.start()
+    await notifications.start(registry)
+    await broker.register("http://127.0.0.1:9")
+    await registry.catch_up("")
+    assert len(registry.of("")) == 1
+    await registry.catch_up("nobody")
+    assert registry.of("nobody") is None
+    await subscribe(broker, receiver)
+    await until(lambda: receiver.bodies)
+    await registry.changed("", "urn:ngsi-ld:ContextSourceRegistration:1", None)
+    await until(lambda: len(receiver.bodies) == 2)
+    assert receiver.bodies[1]["triggerReason"] == "noLongerMatching"
+    await registry.close()
+    await notifications.close()
+    await sink.close()
