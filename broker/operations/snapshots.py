@@ -1,7 +1,8 @@
 """Snapshots (clause 5.16): a tenant of their own for what some queries found, filled in the background."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -10,37 +11,34 @@ from uuid import uuid4
 import orjson
 
 from broker.core.jsonld.names import is_iri
-from broker.core.model.change import Change, Trigger
-from broker.core.model.entity import Entity
-from broker.core.model.errors import BadRequestData, NgsiLdError, OperationNotSupported, ResourceNotFound
-from broker.core.model.instant import Instant, format_instant
+from broker.core.model.errors import BadRequestData, InternalError, NgsiLdError, OperationNotSupported, ResourceNotFound
+from broker.core.model.instant import format_instant
 from broker.core.model.snapshot import (
-    EMPTY,
     FAILURE,
     MEMBERS,
     PREPARING,
     SUCCESS,
     as_entity,
     changes_of,
+    named_by,
     render_snapshot,
     status_of,
 )
 from broker.core.model.subscription import Endpoint
-from broker.core.ql.ast import EntityQuery, PageRequest
+from broker.core.ql.ast import EntityQuery
 from broker.core.ql.evaluate import satisfies
 from broker.core.ql.q import parse_q
 from broker.core.subscribe.message import Message
 from broker.core.temporal.evolution import Demand
-from broker.operations import temporal
-from broker.operations.ports import EntityWrite, Ports
-from broker.operations.query import query_entities
+from broker.operations.distributed.asking import Inquiry
+from broker.operations.ports import Ports
 from broker.operations.results import BatchResult
+from broker.operations.snapshot_content import Wanted, entities_of, gather, histories_of
 from broker.operations.tenancy import require_tenant
 
 MAX_SNAPSHOTS = 20
 """Snapshots of one tenant; beyond it the least important, and of those the longest unused, is deleted (5.5.15)."""
 
-_AT_ONCE = 500
 _NOTED = 10_000_000
 """Microseconds between two notes of use: reading a snapshot shall not cost a write each time."""
 
@@ -75,22 +73,20 @@ class Snapshots:
     tell: Callable[[Endpoint, Message], Coroutine[Any, Any, None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One query of a snapshot: `keeps` says which attributes are wanted. With a demand it is a temporal one."""
-
-    query: EntityQuery
-    keeps: Callable[[str], bool]
-    demand: Demand | None = None
-    local: bool = False
-
-
 async def create_snapshot(
-    ports: Ports, tenant: str, snapshot: dict[str, Any], queries: Sequence[Wanted], histories: Sequence[Wanted]
+    ports: Ports,
+    tenant: str,
+    snapshot: dict[str, Any],
+    queries: Sequence[Wanted],
+    histories: Sequence[Wanted],
+    inquiry: Inquiry | None = None,
 ) -> str:
-    """Clause 5.16.1: the id. What the queries find is gathered afterwards. Raises AlreadyExists."""
+    """Clause 5.16.1: the id. What the queries find is gathered afterwards, with `inquiry` also from sources.
+
+    Raises AlreadyExists.
+    """
     await _keep(ports, tenant, snapshot)
-    _side(ports).start(_fill(ports, tenant, snapshot, queries, histories))
+    _side(ports).start(_fill(ports, tenant, snapshot, queries, histories, inquiry))
     return str(snapshot["id"])
 
 
@@ -157,15 +153,40 @@ async def place_of(ports: Ports, tenant: str, snapshot_id: str) -> str:
 
 
 async def remove_expired_snapshots(ports: Ports, tenant: str) -> int:
-    """Delete the snapshots past their time, and tell so; how many there were."""
+    """Delete the snapshots past their time, and tell so; how many there were.
+
+    Those that nobody fills any more have failed. A place whose snapshot is gone goes, too.
+    """
     if ports.snapshots is None:
         return 0
+    owner, snapshot_id = named_by(tenant)
+    if snapshot_id:
+        kept = await ports.snapshots.store.get(owner, snapshot_id)
+        if kept is None or kept["place"] != tenant:
+            await _clear(ports, tenant)
+        return 0
     now = ports.clock.now()
-    past = [each for each in await ports.snapshots.store.all(tenant) if each["expiresAt"] <= now]
+    everything = await ports.snapshots.store.all(tenant)
+    past = [each for each in everything if each["expiresAt"] <= now]
     for each in past:
         await _remove(ports, tenant, each)
         await _tell(ports, tenant, each)
+    for each in everything:
+        if (
+            each["snapshotStatus"] == PREPARING
+            and each not in past
+            and now - each.get(_ALIVE, each["createdAt"]) > _DEAD
+        ):
+            await _finish(ports, tenant, each, FAILURE, _abandoned(each))
     return len(past)
+
+
+def _abandoned(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    error = InternalError("The broker ended while it filled the snapshot; make another one.")
+    problem = {"type": error.type, "title": error.title, "detail": error.detail}
+    failed = {"resultStatus": FAILURE, "problemDetails": problem}
+    details = {"snapshotQueries": "snapshotQueriesDetails", "snapshotTemporalQueries": "snapshotTemporalQueriesDetails"}
+    return {told: [failed] * len(snapshot[given]) for given, told in details.items() if given in snapshot}
 
 
 async def _keep(ports: Ports, tenant: str, snapshot: dict[str, Any]) -> None:
@@ -179,11 +200,17 @@ async def _keep(ports: Ports, tenant: str, snapshot: dict[str, Any]) -> None:
 
 
 async def _fill(
-    ports: Ports, tenant: str, snapshot: dict[str, Any], queries: Sequence[Wanted], histories: Sequence[Wanted]
+    ports: Ports,
+    tenant: str,
+    snapshot: dict[str, Any],
+    queries: Sequence[Wanted],
+    histories: Sequence[Wanted],
+    inquiry: Inquiry | None,
 ) -> None:
     place = snapshot["place"]
-    found = [await _gather(partial(_entities, ports, tenant, place, wanted)) for wanted in queries]
-    passed = [await _gather(partial(_histories, ports, tenant, place, wanted)) for wanted in histories]
+    async with _in_preparation(ports, tenant, snapshot):
+        found = [await gather(partial(entities_of, ports, tenant, place, each, inquiry)) for each in queries]
+        passed = [await gather(partial(histories_of, ports, tenant, place, each)) for each in histories]
     changed: dict[str, Any] = {}
     if queries:
         changed["snapshotQueriesDetails"] = found
@@ -193,72 +220,57 @@ async def _fill(
 
 
 async def _copy(ports: Ports, tenant: str, source: str, snapshot: dict[str, Any]) -> None:
+    place = snapshot["place"]
     everything = Wanted(EntityQuery(), lambda _: True, None, local=True)
-    entities = await _gather(partial(_entities, ports, source, snapshot["place"], everything))
     with_history = Wanted(EntityQuery(), lambda _: True, Demand(), local=True)
-    copied = [entities]
-    if ports.history is not None:
-        copied.append(await _gather(partial(_histories, ports, source, snapshot["place"], with_history)))
+    async with _in_preparation(ports, tenant, snapshot):
+        copied = [await gather(partial(entities_of, ports, source, place, everything, None))]
+        if ports.history is not None:
+            copied.append(await gather(partial(histories_of, ports, source, place, with_history)))
     failed = any(each["resultStatus"] == FAILURE for each in copied)
     await _finish(ports, tenant, snapshot, FAILURE if failed else SUCCESS, {})
+
+
+@asynccontextmanager
+async def _in_preparation(ports: Ports, tenant: str, snapshot: Mapping[str, Any]) -> AsyncIterator[None]:
+    """Note now and then that somebody is still at work; if the process ends, the note grows old."""
+
+    async def note() -> None:
+        while True:
+            await asyncio.sleep(_BETWEEN_NOTES)
+            await _side(ports).store.change(tenant, snapshot["id"], {_ALIVE: ports.clock.now()})
+
+    task = asyncio.create_task(note())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+_ALIVE = "aliveAt"
+_BETWEEN_NOTES = 10.0
+_DEAD = 60_000_000
+"""Microseconds after which a snapshot that nobody noted to be at work on is taken to be abandoned: six notes."""
 
 
 async def _finish(ports: Ports, tenant: str, snapshot: dict[str, Any], status: str, changed: Mapping[str, Any]) -> None:
     done = {**changed, "snapshotStatus": status, "modifiedAt": ports.clock.now()}
     updated = await _side(ports).store.change(tenant, snapshot["id"], done)
-    if updated is not None:
+    if updated is None or updated["place"] != snapshot["place"]:
+        # Deleted meanwhile: what was written after that would stay for ever.
+        await _clear(ports, snapshot["place"])
+    else:
         await _tell(ports, tenant, updated)
-
-
-async def _gather(run: Callable[[], Coroutine[Any, Any, int]]) -> dict[str, Any]:
-    """The details of one query's execution (clause 5.2.42)."""
-    try:
-        return {"resultStatus": SUCCESS if await run() else EMPTY}
-    except NgsiLdError as error:
-        problem = {"type": error.type, "title": error.title, "detail": error.detail}
-        return {"resultStatus": FAILURE, "problemDetails": problem}
-
-
-async def _entities(ports: Ports, tenant: str, place: str, wanted: Wanted) -> int:
-    count = 0
-    more = True
-    while more:
-        request = PageRequest(_AT_ONCE, count)
-        page = await query_entities(ports, tenant, wanted.query, request, local=wanted.local)
-        now = ports.clock.now()
-        writes = [
-            EntityWrite(each.id, partial(_put, entity=_narrowed(each, wanted), now=now)) for each in page.entities
-        ]
-        for outcome in await ports.entities.write_many(place, writes):
-            if isinstance(outcome, NgsiLdError):
-                raise outcome
-        count += len(page.entities)
-        more = page.more and bool(page.entities)
-        await asyncio.sleep(0)
-    return count
-
-
-async def _histories(ports: Ports, tenant: str, place: str, wanted: Wanted) -> int:
-    return await temporal.copy_evolutions(ports, tenant, place, wanted.query, wanted.demand or Demand(), wanted.keeps)
-
-
-def _narrowed(entity: Entity, wanted: Wanted) -> Entity:
-    return entity.with_(attributes={iri: each for iri, each in entity.attributes.items() if wanted.keeps(iri)})
-
-
-def _put(current: Entity | None, *, entity: Entity, now: Instant) -> Change:
-    """The entity as it was found, its times included, beside what another query of the snapshot found of it."""
-    triggers = dict.fromkeys(entity.attributes, Trigger.ATTRIBUTE_CREATED)
-    if current is None:
-        return Change(Trigger.ENTITY_CREATED, entity, now, triggers, {}, None)
-    both = entity.with_(attributes={**current.attributes, **entity.attributes})
-    return Change(Trigger.ENTITY_UPDATED, both, now, triggers, {}, current)
 
 
 async def _remove(ports: Ports, tenant: str, snapshot: Mapping[str, Any]) -> None:
     await _side(ports).store.delete(tenant, snapshot["id"])
-    await ports.tenants.remove(snapshot["place"])
-    ports.entities.forget(snapshot["place"])
+    await _clear(ports, snapshot["place"])
+
+
+async def _clear(ports: Ports, place: str) -> None:
+    await ports.tenants.remove(place)
+    ports.entities.forget(place)
 
 
 async def _tell(ports: Ports, tenant: str, snapshot: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from broker.core.model.snapshot import check_snapshot, new_snapshot
 from broker.core.subscribe.endpoint import parse_endpoint
 from broker.http import params
 from broker.http.display import read_display
+from broker.http.distribution import asked_of, inquiry_for, sources_of
 from broker.http.entity_maps import micros_of
 from broker.http.message import Request, Response
 from broker.http.negotiate import JSON, answer_type, context_of, read_object
@@ -20,9 +21,10 @@ from broker.http.route import Answer, Route
 from broker.http.selection import check_links, parameters_of, read_selection, selectors_of
 from broker.http.temporal import read_view, unfold
 from broker.operations import snapshots
+from broker.operations.distributed.asking import Inquiry
 from broker.operations.ports import Ports
 from broker.operations.query import refuse_too_wide
-from broker.operations.snapshots import Wanted
+from broker.operations.snapshot_content import Wanted
 
 _PATH = "/snapshots"
 _MAX_QUERIES = 20  # each may find a whole city
@@ -36,12 +38,15 @@ async def create(ports: Ports, request: Request) -> Response:
     if not queries and not histories:
         raise BadRequestData("A snapshot needs snapshotQueries, snapshotTemporalQueries, or both.")
     snapshot = new_snapshot(request.tenant, document, _lifetime(document), ports.clock.now())
+    index = sources_of(ports, request)
+    inquiry = None if index is None else await inquiry_for(ports, request, index, context)
     identifier = await snapshots.create_snapshot(
         ports,
         request.tenant,
         snapshot,
-        [_wanted(each, context) for each in queries],
+        [_wanted(each, context, inquiry) for each in queries],
         [_wanted_history(ports, each, context) for each in histories],
+        inquiry,
     )
     return created(_PATH, identifier)
 
@@ -117,7 +122,7 @@ def _queries(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     return queries
 
 
-def _wanted(query: Mapping[str, Any], context: ActiveContext) -> Wanted:
+def _wanted(query: Mapping[str, Any], context: ActiveContext, inquiry: Inquiry | None) -> Wanted:
     if "temporalQ" in query:
         raise BadRequestData("A Query with temporalQ belongs into snapshotTemporalQueries.")
     parameters = parameters_of(query, {})
@@ -125,7 +130,10 @@ def _wanted(query: Mapping[str, Any], context: ActiveContext) -> Wanted:
     selection = read_selection(parameters, context, selectors_of(query, context))
     check_links(selection.query, display.linking.level)
     refuse_too_wide(selection.query, local=selection.local)
-    return Wanted(selection.query, display.representation.shows, None, selection.local)
+    asked = None
+    if inquiry is not None and not selection.local:
+        asked = asked_of(inquiry, selection, parameters, display, "")
+    return Wanted(selection.query, display.representation.shows, None, selection.local, asked)
 
 
 def _wanted_history(ports: Ports, query: Mapping[str, Any], context: ActiveContext) -> Wanted:

@@ -1,0 +1,114 @@
+"""What is put into a snapshot (clause 5.16.1): entities and histories that its queries find, here and at sources."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from broker.core.model.change import Change, Trigger
+from broker.core.model.entity import Entity
+from broker.core.model.errors import NgsiLdError
+from broker.core.model.instant import Instant
+from broker.core.model.snapshot import EMPTY, FAILURE, SUCCESS
+from broker.core.ql.ast import EntityQuery, PageRequest
+from broker.core.temporal.evolution import Demand
+from broker.operations import temporal
+from broker.operations.distributed.asking import Inquiry, SourceWarning
+from broker.operations.distributed.maps import Asked, MappedReading, find_holders
+from broker.operations.ports import EntityWrite, Ports
+from broker.operations.query import query_entities
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One query of a snapshot: `keeps` says which attributes are wanted. With a demand it is a temporal one.
+
+    `asked` is how the query reaches sources; None: they have no part in it.
+    """
+
+    query: EntityQuery
+    keeps: Callable[[str], bool]
+    demand: Demand | None = None
+    local: bool = False
+    asked: Asked | None = None
+
+
+async def gather(run: Callable[[], Coroutine[Any, Any, tuple[int, list[SourceWarning]]]]) -> dict[str, Any]:
+    """The details of one query's execution (clause 5.2.42).
+
+    What sources did wrong is told in any case; it is a failure where nothing was found.
+    """
+    try:
+        count, warnings = await run()
+    except NgsiLdError as error:
+        problem = {"type": error.type, "title": error.title, "detail": error.detail}
+        return {"resultStatus": FAILURE, "problemDetails": problem}
+    if not warnings:
+        return {"resultStatus": SUCCESS if count else EMPTY}
+    told = "; ".join(each.text for each in warnings)
+    problem = {"type": "about:blank", "title": "Context sources did not answer as they should.", "detail": told}
+    return {"resultStatus": SUCCESS if count else FAILURE, "problemDetails": problem}
+
+
+async def entities_of(
+    ports: Ports, tenant: str, place: str, wanted: Wanted, inquiry: Inquiry | None
+) -> tuple[int, list[SourceWarning]]:
+    """Put what a query finds into the place: how many entities, and what sources did wrong. Raises as a query does."""
+    if inquiry is not None and wanted.asked is not None and not wanted.local:
+        return await _entities_everywhere(ports, place, wanted, wanted.asked, inquiry)
+    count = 0
+    more = True
+    while more:
+        request = PageRequest(_AT_ONCE, count)
+        page = await query_entities(ports, tenant, wanted.query, request, local=wanted.local)
+        await _write(ports, place, page.entities, wanted)
+        count += len(page.entities)
+        more = page.more and bool(page.entities)
+        await asyncio.sleep(0)
+    return count, []
+
+
+async def _entities_everywhere(
+    ports: Ports, place: str, wanted: Wanted, asked: Asked, inquiry: Inquiry
+) -> tuple[int, list[SourceWarning]]:
+    """First who holds what, then the entities, some at a time: more may be found than one page of a query has."""
+    held = await find_holders(inquiry, asked, None)
+    reading = MappedReading(inquiry, asked, held.sources, held.linked)
+    ids = list(held.sources)
+    count = 0
+    for start in range(0, len(ids), _AT_ONCE):
+        looked = await reading.look(ids[start : start + _AT_ONCE])
+        await _write(ports, place, list(looked.entities.values()), wanted)
+        count += len(looked.entities)
+    return count, list(dict.fromkeys([*held.warnings, *reading.warnings]))
+
+
+async def _write(ports: Ports, place: str, entities: Sequence[Entity], wanted: Wanted) -> None:
+    now = ports.clock.now()
+    writes = [EntityWrite(each.id, partial(_put, entity=_narrowed(each, wanted), now=now)) for each in entities]
+    for outcome in await ports.entities.write_many(place, writes):
+        if isinstance(outcome, NgsiLdError):
+            raise outcome
+
+
+async def histories_of(ports: Ports, tenant: str, place: str, wanted: Wanted) -> tuple[int, list[SourceWarning]]:
+    """The same for what a temporal query finds here."""
+    return await temporal.copy_evolutions(
+        ports, tenant, place, wanted.query, wanted.demand or Demand(), wanted.keeps
+    ), []
+
+
+def _narrowed(entity: Entity, wanted: Wanted) -> Entity:
+    return entity.with_(attributes={iri: each for iri, each in entity.attributes.items() if wanted.keeps(iri)})
+
+
+def _put(current: Entity | None, *, entity: Entity, now: Instant) -> Change:
+    """The entity as it was found, its times included, beside what another query of the snapshot found of it."""
+    triggers = dict.fromkeys(entity.attributes, Trigger.ATTRIBUTE_CREATED)
+    if current is None:
+        return Change(Trigger.ENTITY_CREATED, entity, now, triggers, {}, None)
+    both = entity.with_(attributes={**current.attributes, **entity.attributes})
+    return Change(Trigger.ENTITY_UPDATED, both, now, triggers, {}, current)
