@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agents.codecs import normalized
 from agents.codecs.layout import CatalogueDevice, read_layout
 from agents.codecs.registry import bundled_models
 
@@ -29,6 +30,8 @@ class Imported:
     """Devices of the catalogue that have no decoder, and are listed only."""
     bundled: int = 0
     """Models that came with the platform already, with a mapping; theirs stays in force."""
+    mapped: int = 0
+    """Models whose codec has a normalizer, and which therefore map to a Smart Data Model."""
     problems: tuple[str, ...] = ()
 
 
@@ -54,7 +57,7 @@ def import_layout(root: Path, out: Path) -> Imported:
         if not _NAME.fullmatch(found.maker) or not _NAME.fullmatch(found.model):
             problems.append(f"{found.maker}/{found.model}: no identifier of small letters, digits, dots and dashes")
             continue
-        _write(found, fresh)
+        result.mapped += _write(found, fresh)
         result.models += found.decoder is not None
         result.without_codec += found.decoder is None
         result.bundled += f"{found.maker}/{found.model}" in bundled_models()
@@ -71,7 +74,8 @@ def listed(directory: Path) -> Iterator[Mapping[str, Any]]:
         yield {"id": f"{path.parent.parent.name}/{path.parent.name}", **described}
 
 
-def _write(device: CatalogueDevice, out: Path) -> None:
+def _write(device: CatalogueDevice, out: Path) -> bool:
+    """Write one; tells whether it maps to a Smart Data Model."""
     directory = out / device.maker / device.model
     directory.mkdir(parents=True, exist_ok=True)
     description: dict[str, Any] = {
@@ -93,7 +97,19 @@ def _write(device: CatalogueDevice, out: Path) -> None:
     for member, source in (("codec", device.decoder), ("encoder", device.encoder)):
         if source is not None:
             description[member] = _copy(source, out / device.maker)
+    description.update(_mapping(device))
     (directory / "device.json").write_text(json.dumps(description, ensure_ascii=False, indent=1), encoding="utf-8")
+    return bool(description["attributes"])
+
+
+def _mapping(device: CatalogueDevice) -> dict[str, Any]:
+    """Where the decoder's file has a normalizer, the mapping that follows from it."""
+    if device.decoder is None:
+        return {}
+    source = device.decoder.read_text(encoding="utf-8", errors="replace")
+    found = normalized.groups(device.examples, source) if normalized.ROUTINE in source else frozenset()
+    words = " ".join((device.name, device.description, *device.sensors))
+    return normalized.mapping(found, words) if found else {}
 
 
 def _copy(source: Path, maker: Path) -> str:

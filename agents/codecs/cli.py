@@ -30,8 +30,8 @@ or a directory with such files. Given a directory of codecs, it tests all that h
 The exit status is 0 when all agree, 1 when one does not, 2 when a file cannot be read.
 """
 _IMPORT = """\
-Takes the makers, devices and codecs of a checkout in the layout of TheThingsNetwork/lorawan-devices. The agents read
-them at their next start; then a device is registered with nothing but its DevEUI and its model:
+Takes the makers, devices and codecs of a checkout in the layout of TheThingsNetwork/lorawan-devices. The agents take
+them, also while they run; then a device is registered with nothing but its DevEUI and its model:
 
   curl http://127.0.0.1:4041/devices -d '{"id": "24e124713c000001", "model": "milesight-iot/am107"}'
 """
@@ -146,7 +146,9 @@ def _import(directory: Path, out: Path) -> int:
     )
     if result.bundled:
         print(f"{result.bundled} of them came with ECLOR already; ECLOR's own, with their mappings, stay in force.")
-    print("The agents read them at their next start. Choose with: eclor codec list MAKER")
+    if result.mapped:
+        print(f"{result.mapped} have a normalizer and report in the words of a Smart Data Model.")
+    print("Agents that run take them within seconds. Choose with: eclor codec list MAKER")
     return 0
 
 

@@ -35,6 +35,8 @@ class CatalogueDevice:
     """The file with `decodeUplink`, below the maker's directory."""
     encoder: Path | None
     """The file with `encodeDownlink`; often the same."""
+    examples: tuple[Mapping[str, Any], ...] = ()
+    """Published examples of the decoder."""
     problems: tuple[str, ...] = field(default=())
 
 
@@ -94,6 +96,7 @@ def _device(directory: Path, model: str, maker_name: str) -> CatalogueDevice:
         product_url=described.get("productURL"),
         decoder=_source(directory, codec, "uplinkDecoder", problems),
         encoder=_source(directory, codec, "downlinkEncoder", problems),
+        examples=_examples(codec),
         problems=tuple(dict.fromkeys(problems)),
     )
 
@@ -115,6 +118,12 @@ def _codec(directory: Path, name: str, problems: list[str]) -> Mapping[str, Any]
     except (ValueError, OSError) as problem:
         problems.append(f"codec {name}: {problem}")
         return {}
+
+
+def _examples(codec: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    described = codec.get("uplinkDecoder")
+    given = described.get("examples") if isinstance(described, Mapping) else None
+    return tuple(each for each in given if isinstance(each, Mapping)) if isinstance(given, list) else ()
 
 
 def _source(directory: Path, codec: Mapping[str, Any], section: str, problems: list[str]) -> Path | None:

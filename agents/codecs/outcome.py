@@ -1,6 +1,6 @@
 """What a codec's return value means: a reading, a frame to send, or the reason why there is neither (TS013)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agents.core.errors import UndecodablePayload
@@ -16,6 +16,8 @@ class Decoded:
 
     data: dict[str, Any]
     warnings: list[str]
+    normalized: list[dict[str, Any]] = field(default_factory=list)
+    """Measurements as the codec's `normalizeUplink` gives them, where it was asked to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def decoded(result: Any) -> Decoded | UndecodablePayload:
     data = result.get("data")
     if not isinstance(data, dict):
         return UndecodablePayload("the codec returned no data object")
-    return Decoded(data, _warnings(result))
+    return Decoded(data, _warnings(result), _normalized(result.get("normalized")))
 
 
 def encoded(result: Any) -> Encoded | UndecodablePayload:
@@ -60,6 +62,11 @@ def _refused(result: Any) -> UndecodablePayload | None:
     if not errors:
         return None
     return UndecodablePayload("; ".join(map(str, errors if isinstance(errors, list) else [errors]))[:500])
+
+
+def _normalized(told: Any) -> list[dict[str, Any]]:
+    """One measurement or a list of them."""
+    return [each for each in (told if isinstance(told, list) else [told]) if isinstance(each, dict)]
 
 
 def _warnings(result: dict[str, Any]) -> list[str]:

@@ -1,10 +1,11 @@
 """The device models at hand: each directory `vendors/<maker>/<model>` with its description and its codec."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import ClassVar
 
 from agents.core.describe import device_model
 from agents.core.errors import InvalidDescription
@@ -41,6 +42,7 @@ def read_models(directory: Path) -> dict[str, DeviceModel]:
         InvalidDescription: A description is wrong or its codec is missing.
     """
     models: dict[str, DeviceModel] = {}
+    _read.cache_clear()  # another catalogue may have taken the place of the one read before
     for path in sorted(directory.glob("*/*/device.json")):
         identifier = f"{path.parent.parent.name}/{path.parent.name}"
         description = json.loads(path.read_text(encoding="utf-8"))
@@ -77,6 +79,32 @@ def encoder_key(model: DeviceModel) -> str:
     return f"{model.id}#encoder" if model.encoder is not None else model.id
 
 
-def lorawan_models(models: Mapping[str, DeviceModel]) -> dict[str, str]:
-    """What `data_model` of FIWARE's LoRaWAN agent means: its own two names, and any `<maker>/<model>` besides."""
-    return {**{name: name for name in models}, "cayennelpp": "generic/cayenne-lpp", "cbor": "generic/cbor"}
+class LorawanModels(Mapping[str, str]):
+    """What `data_model` of FIWARE's LoRaWAN agent means: its own two names, and any `<maker>/<model>` besides.
+
+    A view: models that are added later are in it.
+    """
+
+    _OWN: ClassVar[Mapping[str, str]] = {"cayennelpp": "generic/cayenne-lpp", "cbor": "generic/cbor"}
+
+    def __init__(self, models: Mapping[str, DeviceModel]) -> None:
+        self._models = models
+
+    def __getitem__(self, name: str) -> str:
+        """The model's id. Raises KeyError."""
+        if name in self._models:
+            return name
+        return self._OWN[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """All names."""
+        return iter((*self._models, *self._OWN))
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self._models) + len(self._OWN)
+
+
+def lorawan_models(models: Mapping[str, DeviceModel]) -> Mapping[str, str]:
+    """What `data_model` of FIWARE's LoRaWAN agent means, by name."""
+    return LorawanModels(models)

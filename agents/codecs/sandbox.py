@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -31,7 +31,13 @@ class CodecCall:
     f_port: int
     time: Instant
     variables: Mapping[str, str] = field(default_factory=dict)
-    routine: ClassVar[str] = "decodeUplink"
+    normalized: bool = False
+    """Ask for what the codec's `normalizeUplink` makes of it as well."""
+
+    @property
+    def routine(self) -> str:
+        """Which routine of the sandbox answers."""
+        return "measureUplink" if self.normalized else "decodeUplink"
 
     @property
     def argument(self) -> str:
@@ -73,6 +79,12 @@ class CodecSandbox:
         self._loaded: set[str] = set()
         self._turn = asyncio.Lock()
         self.restarts = 0
+
+    def replace(self, sources: Mapping[str, str]) -> None:
+        """From now on these are the codecs; a source that differs takes effect with the next call."""
+        gone = {name for name, source in self._sources.items() if sources.get(name) != source}
+        self._loaded -= gone
+        self._sources = dict(sources)
 
     @property
     def worker_pid(self) -> int | None:
@@ -144,9 +156,10 @@ class CodecSandbox:
         if process.stdin is None or process.stdout is None:
             raise _WorkerLostError("its pipes are closed")
         fresh = {call.codec for call in calls} - self._loaded
+        load = {codec: self._sources[codec] for codec in fresh if codec in self._sources}
         frame = orjson.dumps(
             {
-                "load": {codec: self._sources[codec] for codec in fresh if codec in self._sources},
+                "load": load,
                 "calls": [(call.codec, call.routine, call.argument) for call in calls],
             }
         )
@@ -156,7 +169,8 @@ class CodecSandbox:
         if size > _FRAME_LIMIT:
             raise _WorkerLostError("its answer is too long")
         answers: list[dict[str, Any]] = orjson.loads(await process.stdout.readexactly(size))
-        self._loaded |= fresh
+        # Replaced meanwhile, a source has to be sent again.
+        self._loaded |= {codec for codec, source in load.items() if self._sources.get(codec) == source}
         return answers
 
     async def _worker(self) -> asyncio.subprocess.Process:

@@ -25,6 +25,20 @@
       if (Decoder) return { data: Decoder(input.bytes, input.fPort) };
       return lacks("decodeUplink, Decode or Decoder");
     },
+    // Decodes, and beside it says what the codec's own normalizer makes of that.
+    measureUplink: function (codec, input) {
+      var result = routines.decodeUplink(codec, input);
+      if (!codec.normalizeUplink || !result || !result.data || (result.errors && result.errors.length)) return result;
+      var normalizeUplink = codec.normalizeUplink;
+      var told = parse(stringify(result));
+      try {
+        var normalized = normalizeUplink(parse(stringify(result)));
+        told.normalized = normalized && normalized.data;
+      } catch (problem) {
+        told.warnings = from(told.warnings || []).concat("normalizeUplink: " + problem);
+      }
+      return told;
+    },
     encodeDownlink: function ({ encodeDownlink, Encode, Encoder }, input) {
       if (encodeDownlink) return encodeDownlink(input);
       if (Encode) return { bytes: Encode(input.fPort, input.data, input.variables), fPort: input.fPort };

@@ -9,7 +9,8 @@ from agents.core.errors import InvalidDescription
 from agents.core.model import AttributeRule, Device, DeviceModel
 
 _DEVICE_ID = re.compile(r"[^\s/+#<>\"'=;()]{1,128}")  # what fits an MQTT topic level and FIWARE's own rule
-_RULE = frozenset({"name", "from", "fields", "time", "scale", "between", "values", "clamp", "decimals", "unitCode"})
+_KINDS = frozenset({"from", "fields", "place", "time"})
+_RULE = _KINDS | {"name", "scale", "between", "values", "clamp", "decimals", "unitCode"}
 _DEVICE = frozenset({"id", "model", "entityId", "entityType", "context", "apiKey", "parameters", "attributes"})
 _STATIC_LIMIT = 64  # attributes; a device says where it stands and what it is called, not more
 
@@ -37,6 +38,7 @@ def device_model(identifier: str, description: Mapping[str, Any], codec: str | N
                 for name, each in description.get("commands", {}).items()
             },
             keeps_unmapped=description.get("keepsUnmapped", False),
+            normalized=description.get("normalized", False),
         )
     except KeyError as missing:
         raise InvalidDescription(f"{identifier}: {missing} is missing") from None
@@ -104,12 +106,13 @@ def describe(device: Device) -> dict[str, Any]:
 def _rule(identifier: str, rule: Mapping[str, Any]) -> AttributeRule:
     if unknown := set(rule) - _RULE:
         raise InvalidDescription(f"{identifier}: {rule.get('name')} has unknown members {sorted(unknown)}")
-    if len({"from", "fields", "time"} & set(rule)) != 1:
-        raise InvalidDescription(f"{identifier}: {rule.get('name')} needs exactly one of from, fields and time")
+    if len(_KINDS & set(rule)) != 1:
+        raise InvalidDescription(f"{identifier}: {rule.get('name')} needs exactly one of from, fields, place and time")
     return AttributeRule(
         name=rule["name"],
         source=_path(rule["from"]) if "from" in rule else (),
         fields={name: _path(path) for name, path in rule.get("fields", {}).items()},
+        place={name: _path(path) for name, path in rule.get("place", {}).items()},
         time=rule.get("time", False),
         scale=rule.get("scale", 1),
         between=tuple(rule["between"]) if "between" in rule else None,

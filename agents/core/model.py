@@ -65,13 +65,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class AttributeRule:
-    """How one attribute of the entity comes out of the measures. Exactly one of source, fields and time is set."""
+    """How one attribute of the entity comes out of the measures, by exactly one of source, fields, place and time."""
 
     name: str
     source: tuple[str, ...] = ()
     """Path of the measure in the decoded object."""
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Members of an object value, each with the path of its measure."""
+    place: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Paths of `latitude` and `longitude`, and `altitude` where there is one: the attribute is a GeoProperty."""
     time: bool = False
     """The value is the instant of the reading."""
     scale: float | str = 1
@@ -110,6 +112,8 @@ class DeviceModel:
     """What can be commanded, by the name of the entity's attribute."""
     keeps_unmapped: bool = False
     """Measures without a rule become Properties of the same name."""
+    normalized: bool = False
+    """The rules read what `normalizeUplink` of the codec makes of the measures, under `normalized`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from typing import Any
 
 from agents.core.errors import UnusableReading
 from agents.core.instant import format_instant
-from agents.core.model import AttributeRule, Device, DeviceModel, Reading
+from agents.core.model import AttributeRule, Device, DeviceModel, Instant, Reading
 
 _MISSING: Any = object()
+NORMALIZED = "normalized"
+"""Under which name rules find what a codec's `normalizeUplink` made of the measures."""
 _RESERVED = frozenset(
     {"id", "type", "context", "scope", "location", "observationSpace", "operationSpace", "createdAt", "modifiedAt"}
     | {"deletedAt", "expiresAt", "observedAt", "unitCode", "datasetId", "value", "object"}
@@ -42,11 +44,43 @@ def translate(reading: Reading, device: Device, model: DeviceModel, *, introduce
     return entity
 
 
+def located(device: Device, found: Mapping[str, Any], time: Instant) -> dict[str, Any] | None:
+    """Make the entity that tells the broker where the network found a device; `None` where that is no place.
+
+    Args:
+        found: `latitude`, `longitude` and perhaps `altitude` (m).
+    """
+    point = _point(found)
+    if point is None:
+        return None
+    place = {"type": "GeoProperty", "value": point, "observedAt": format_instant(time)}
+    return {"id": device.entity_id, "type": device.entity_type, "location": place, "@context": device.context}
+
+
+def _point(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A GeoJSON Point (RFC 7946, 3.1.2); 0, 0 is what receivers say that have no fix."""
+    longitude, latitude = found.get("longitude"), found.get("latitude")
+    if not _within(longitude, 180) or not _within(latitude, 90) or (longitude == 0 and latitude == 0):
+        return None
+    altitude = found.get("altitude")
+    more = [altitude] if _within(altitude, 100_000) and altitude else []
+    return {"type": "Point", "coordinates": [longitude, latitude, *more]}
+
+
+def _within(value: Any, limit: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -limit <= value <= limit
+
+
 def _measured(
     reading: Reading, model: DeviceModel, parameters: Mapping[str, float], observed_at: str
 ) -> dict[str, dict[str, Any]]:
     attributes: dict[str, dict[str, Any]] = {}
     for rule in model.attributes:
+        if rule.place:
+            point = _point({name: _at(reading.measures, path) for name, path in rule.place.items()})
+            if point is not None:
+                attributes[rule.name] = {"type": "GeoProperty", "value": point, "observedAt": observed_at}
+            continue
         value = _value(rule, reading.measures, parameters)
         if value is not _MISSING:
             attributes[rule.name] = _property(value, observed_at, rule.unit_code)
@@ -63,9 +97,12 @@ def _keep_unmapped(
     attributes: dict[str, dict[str, Any]], reading: Reading, model: DeviceModel, observed_at: str
 ) -> None:
     mapped = {rule.source[0] for rule in model.attributes if rule.source}
+    if model.normalized:
+        mapped.add(NORMALIZED)
     for name, value in reading.measures.items():
         if name not in mapped and value is not None:
-            attributes[_attribute_name(name)] = _property(value, observed_at, None)
+            # What a rule gave has a unit, and stays.
+            attributes.setdefault(_attribute_name(name), _property(value, observed_at, None))
 
 
 def _attribute_name(measure: str) -> str:

@@ -26,7 +26,8 @@ class Devices:
     """Registered devices by identifier."""
 
     def __init__(self, models: Mapping[str, DeviceModel], store: DeviceStore | None = None) -> None:
-        self.models = models
+        self.models = dict(models)
+        """By `<maker>/<model>`; always the same object, which `add_models` changes."""
         self._store = store
         self._devices: dict[str, Device] = {}
         self._by_entity: dict[str, Device] = {}
@@ -53,6 +54,10 @@ class Devices:
                 except InvalidDescription as problem:
                     problems.append(problem.detail)
         return problems
+
+    def add_models(self, models: Mapping[str, DeviceModel]) -> None:
+        """Take models in, or in the place of older ones; a model that devices may have stays where it is not named."""
+        self.models.update(models)
 
     def __len__(self) -> int:
         return len(self._devices) + (len(self.provisioning) if self.provisioning is not None else 0)

@@ -3,16 +3,19 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from agents.codecs.outcome import Decoded
 from agents.codecs.sandbox import CodecCall
 from agents.core.errors import AgentError, Rejected, UnknownDevice, UnusableReading
+from agents.core.instant import parse_instant
 from agents.core.measured import utc
 from agents.core.model import Device, DeviceModel, Instant, Reading, Uplink
+from agents.core.translate import NORMALIZED, located
 from agents.operations.backlog import Backlog
 from agents.operations.devices import Devices
 from agents.operations.item import Item, Observer
@@ -140,8 +143,12 @@ class Ingest:
         said = uplink.time
         if said is not None and uplink.local and device.provisioned is not None:
             said = utc(said, device.provisioned)
+        return Item(message, uplink, device, model, self._plausible(said, message.at))
+
+    def _plausible(self, said: Instant | None, otherwise: Instant) -> Instant:
+        """The time a device or network said, unless no clock that was set can have said so."""
         plausible = said is not None and _EARLIEST <= said <= self._now() + _FUTURE
-        return Item(message, uplink, device, model, said if plausible and said is not None else message.at)
+        return said if plausible and said is not None else otherwise
 
     def _without_repetitions(self, items: list[Item]) -> tuple[list[Item], list[bytes | None]]:
         fresh: list[Item] = []
@@ -165,10 +172,10 @@ class Ingest:
                 waiting.append(item)
             else:
                 item.measures = item.uplink.decoded or {}
-        calls = [CodecCall(i.model.id, i.uplink.payload, i.uplink.f_port, i.time, i.model.variables) for i in waiting]
+        calls = [_call(each) for each in waiting]
         for item, result in zip(waiting, await self._codecs.decode(calls) if calls else (), strict=True):
             if isinstance(result, Decoded):
-                item.measures = result.data
+                item.measures, item.normalized = result.data, result.normalized
                 self._tally.count("codec_warnings", len(result.warnings))
             else:
                 item.error = result
@@ -176,18 +183,48 @@ class Ingest:
     def _translate(self, items: Sequence[Item]) -> None:
         introduced: set[str] = set()
         for item in items:
-            if item.error is not None or item.uplink.kind != "measures":
+            if item.error is not None:
+                continue
+            if item.uplink.kind == "network":
+                item.entities = _found_by_network(item)
+            if item.uplink.kind != "measures":
                 continue
             device = item.device
             introduce = device.id not in introduced and self._devices.needs_introduction(device)
             try:
-                reading = Reading(device.id, item.measures or {}, item.time)
-                entities = self._devices.entities(item.uplink, reading, device, item.message.at, introduce=introduce)
+                entities = self._entities(item, introduce)
                 _check_writable(entities)
-                item.entities = entities
+                item.entities, item.introduces = entities, introduce
                 introduced.add(device.id)
             except Rejected as error:
                 item.error = error
+
+    def _entities(self, item: Item, introduce: bool) -> list[dict[str, Any]]:
+        made: list[dict[str, Any]] = []
+        unusable: UnusableReading | None = None
+        for reading in self._readings(item):
+            first = introduce and not made
+            try:
+                made += self._devices.entities(item.uplink, reading, item.device, item.message.at, introduce=first)
+            except UnusableReading as problem:
+                unusable = problem
+        if not made and unusable is not None:
+            raise unusable
+        return made
+
+    def _readings(self, item: Item) -> list[Reading]:
+        """What was measured, in order of time: now, and at other times where a device saved measurements up."""
+        measures, name = item.measures or {}, item.device.id
+        present: dict[str, Any] = {}
+        found: list[Reading] = []
+        for measurement in item.normalized:
+            time = self._plausible(parse_instant(measurement.get("time")), item.time)
+            if time == item.time:
+                _complete(present, measurement)
+            else:
+                found.append(Reading(name, {NORMALIZED: measurement}, time))
+        found.append(Reading(name, {**measures, NORMALIZED: present} if item.normalized else measures, item.time))
+        return sorted(found, key=lambda each: each.time) if len(found) > 1 else found
 
     async def _store(self, items: Sequence[Item]) -> None:
         told = [(item, entity) for item in items for entity in item.entities]
@@ -197,7 +234,8 @@ class Ingest:
             told[n][0].error = _RefusedByBroker(reason)
         for item in items:
             if item.error is None:
-                self._devices.introduced(item.device)
+                if item.introduces:
+                    self._devices.introduced(item.device)
                 self._tally.count("stored")
 
     def _rejection(self, message: Message, error: AgentError, of: Item | str | None) -> Rejection:
@@ -215,6 +253,34 @@ class Ingest:
             detail=error.detail[:_DETAIL],
             shown=shown[:SHOWN],
         )
+
+
+def _call(item: Item) -> CodecCall:
+    uplink, model = item.uplink, item.model
+    normalized = model.normalized and item.device.provisioned is None
+    return CodecCall(model.id, uplink.payload, uplink.f_port, item.time, model.variables, normalized)
+
+
+def _complete(known: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add members that are not there yet, at every depth."""
+    for name, value in more.items():
+        if isinstance(value, Mapping):
+            inner = known.setdefault(name, {})
+            if isinstance(inner, dict):
+                _complete(inner, value)
+        else:
+            known.setdefault(name, value)
+
+
+def _found_by_network(item: Item) -> list[dict[str, Any]]:
+    """The device's place as its network worked it out; none where the registration says where it stands."""
+    found = (item.uplink.decoded or {}).get("location")
+    device = item.device
+    statics = device.static if device.provisioned is None else device.provisioned.statics
+    if not isinstance(found, Mapping) or "location" in statics:
+        return []
+    entity = located(device, found, item.time)
+    return [] if entity is None else [entity]
 
 
 def _check_json_device(uplink: Uplink, device: Device, model: DeviceModel) -> None:

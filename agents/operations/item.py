@@ -19,6 +19,10 @@ class Item:
     model: DeviceModel
     time: Instant
     measures: Mapping[str, Any] | None = None
+    normalized: list[dict[str, Any]] = field(default_factory=list)
+    """The measures once more, in the words of device repositories, where the model's mapping reads those."""
+    introduces: bool = False
+    """Its entities hold the static attributes of device and model."""
     entities: list[dict[str, Any]] = field(default_factory=list)
     """What the broker is to be told, each entity normalized and with its @context."""
     error: AgentError | None = None

@@ -1,13 +1,16 @@
 """The pipeline with the real codecs and a broker in memory."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from agents.adapters.spool import REJECTED_OF_ONE, SqliteSpool
+from agents.codecs import normalized
 from agents.codecs.registry import bundled_models
 from agents.codecs.sandbox import CodecSandbox
+from agents.core.describe import device_model
 from agents.core.errors import InvalidDescription
 from agents.operations.backlog import Backlog
 from agents.operations.devices import UNKNOWN_KEPT, Devices
@@ -152,3 +155,68 @@ async def test_a_thousand_frames_travel_in_one_batch(world: World) -> None:
     await world.take(*((f"application/a/device/{n}/event/up", event(n, BIN_FRAME, 85)) for n in names))
     assert [len(batch) for batch in world.broker.batches] == [1000]
     assert world.tally.counts["stored"] == 1000
+
+
+NORMALIZER = """
+function decodeUplink(i) { return { data: { raw: i.bytes[0] } }; }
+function normalizeUplink(i) {
+  return { data: [
+    { air: { temperature: i.data.raw } },
+    { air: { temperature: 1, co2: 400 } },
+    { time: "2026-11-17T09:00:00Z", air: { temperature: i.data.raw - 1 } },
+  ] };
+}
+"""
+
+
+async def test_measurements_of_a_normalizer_are_one_reading_and_those_with_times_readings_of_their_own(
+    world: World,
+) -> None:
+    described = {"description": "d", "keepsUnmapped": True, **normalized.mapping(frozenset({"air"}), "room")}
+    world.devices.add_models({"maker/d": device_model("maker/d", described, NORMALIZER)})
+    world.sandbox.replace({"maker/d": NORMALIZER})
+    await world.devices.register([{"id": BIN, "model": "maker/d"}])
+    await world.take((BIN_TOPIC, event(BIN, b"\x15", 1, time="2026-11-17T10:00:00Z")))
+    earlier, now = world.broker.batches[0]
+    assert (now["temperature"]["value"], now["co2"]["value"], now["raw"]["value"]) == (21, 400, 21)
+    assert now["temperature"]["observedAt"].startswith("2026-11-17T10:00:00")
+    assert earlier["temperature"] == {
+        "type": "Property", "value": 20, "observedAt": "2026-11-17T09:00:00Z", "unitCode": "CEL",
+    }  # fmt: skip
+    assert "raw" not in earlier
+    assert "normalized" not in now
+
+
+PLACE = (
+    b'{"deviceInfo": {"devEui": "%s"}, "time": "2026-11-17T10:00:00Z",'
+    b' "location": {"latitude": 49.6, "longitude": 6.1}}'
+)
+
+
+async def test_where_the_network_found_a_device_becomes_its_entitys_location(world: World) -> None:
+    tracker = "24e124713c0000ff"
+    await world.devices.register([{"id": tracker, "model": "generic/cayenne-lpp", "attributes": {"name": NAME}}])
+    topic = f"application/app/device/{tracker}/event/location"
+    await world.take((topic, PLACE % tracker.encode()))
+    solved = {"end_device_ids": {"device_id": "t", "dev_eui": tracker}, "received_at": "2026-11-17T11:00:00Z"}
+    solved["location_solved"] = {"location": {"latitude": 49.7, "longitude": 6.2, "altitude": 300}}
+    await world.take(("v3/app/devices/t/location/solved", json.dumps(solved).encode()))
+    first, second = (batch[0] for batch in world.broker.batches)
+    assert first["id"] == f"urn:ngsi-ld:DeviceMeasurement:{tracker}"
+    assert first["location"] == {
+        "type": "GeoProperty",
+        "value": {"type": "Point", "coordinates": [6.1, 49.6]},
+        "observedAt": "2026-11-17T10:00:00Z",
+    }
+    assert second["location"]["value"]["coordinates"] == [6.2, 49.7, 300]
+    # What a registration tells comes with the first measures, however many events were before them.
+    await world.take((topic.replace("location", "up"), event(tracker, bytes.fromhex("03670110"), 1)))
+    assert world.broker.batches[2][0]["name"] == NAME
+
+
+NAME = {"type": "Property", "value": "tracker 1"}
+
+
+async def test_the_place_a_registration_tells_stays(world: World) -> None:
+    await world.take((BIN_TOPIC.replace("/up", "/location"), PLACE % BIN.encode()))
+    assert world.broker.batches == []

@@ -71,6 +71,24 @@ async def test_onboarding_is_choosing_maker_and_model(agent: AgentProcess, broke
     assert entity["measure_id"]["value"] == 7
 
 
+async def test_agents_that_run_take_a_catalogue_that_is_imported_and_one_that_replaces_it(
+    agent: AgentProcess, broker: FakeBroker, tmp_path: Path
+) -> None:
+    agent.start()
+    await agent.healthy()
+    catalogue(tmp_path)
+    await eventually(lambda: agent._log.read_text().count("catalogue_read") == 1)
+    await agent.register({"id": SENSOR, "model": "pool-maker/p1"})
+    assert await post(agent, "/lorawan/tts", tts(b"\xd7")) == 204
+    await eventually(lambda: any("water_temp" in each for each in broker.entities))
+    (tmp_path / "checkout/vendor/pool-maker/c.js").write_text(CODEC.replace("/ 10", "/ 100"))
+    assert main(["import", str(tmp_path / "checkout"), "--out", str(tmp_path / "data/codecs")]) == 0
+    await eventually(lambda: agent._log.read_text().count("catalogue_read") == 2)
+    assert await post(agent, "/lorawan/tts", tts(b"\xd7", counter=2)) == 204
+    await eventually(lambda: sum("water_temp" in each for each in broker.entities) == 2)
+    assert [each["water_temp"]["value"] for each in broker.entities if "water_temp" in each] == [21.5, 2.15]
+
+
 async def test_the_same_uplink_over_two_ways_counts_once(
     agent: AgentProcess, broker: FakeBroker, mosquitto: Mosquitto
 ) -> None:
