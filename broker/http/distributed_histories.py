@@ -15,7 +15,15 @@ from broker.http.temporal import TemporalView
 from broker.operations.distributed import temporal_reads
 from broker.operations.distributed.temporal_reads import Found
 from broker.operations.ports import Ports
-from broker.operations.temporal import Aggregates, EvolutionPage, EvolutionQuery, aggregated, no_such_evolution
+from broker.operations.temporal import (
+    Aggregates,
+    EvolutionPage,
+    EvolutionQuery,
+    aggregated,
+    is_within,
+    no_such_evolution,
+    nothing_within,
+)
 
 Shown = Aggregates | EvolutionPage
 
@@ -33,6 +41,8 @@ async def retrieve_distributed(
     found = await temporal_reads.retrieve(inquiry, entity_id, view.demand)
     if not found.evolutions:
         raise Refusal(404, no_such_evolution(entity_id), tuple(warnings(found.warnings)))
+    if not is_within(found.evolutions[0], view.demand):
+        raise Refusal(404, nothing_within(entity_id), tuple(warnings(found.warnings)))
     return _viewed(found, view), warnings(found.warnings)
 
 

@@ -27,13 +27,9 @@ _MEMBERS = frozenset(("id", "type", "scope"))
 
 def sources_of(ports: Ports, request: Request) -> RegistrationIndex | None:
     """The registrations to look at for a request; None where there is none, or it asks this broker alone."""
+    is_local = bool(request.query_string) and params.flag(request.parameters, "local")
     federation = ports.federation
-    if federation is None:
-        return None
-    index = federation.registry.of(request.tenant)
-    if index is None or (request.query_string and params.flag(request.parameters, "local")):
-        return None
-    return index
+    return None if federation is None or is_local else federation.registry.of(request.tenant)
 
 
 async def inquiry_for(ports: Ports, request: Request, index: RegistrationIndex, context: ActiveContext) -> Inquiry:

@@ -66,12 +66,16 @@ def read_view(parameters: Mapping[str, str], context: ActiveContext, page: int, 
     if pick is not None and omit is not None and pick & omit:
         raise BadRequestData("pick and omit name the same member; give it to one of them.")
     shown = pick if pick is not None else _MEMBERS.union(attrs) if attrs else None
+    # Nobody who names attributes wants scopes aggregated.
+    concerned = frozenset(attrs) if attrs and aggregation is not None else shown
     datasets = params.dataset_ids(parameters)
     demand = Demand(
         _query(parameters, required),
         _last(parameters),
         page if aggregation is None else None,
-        None if shown is None else frozenset(SCOPE if name == "scope" else name for name in shown - {"id", "type"}),
+        None
+        if concerned is None
+        else frozenset(SCOPE if name == "scope" else name for name in concerned - {"id", "type"}),
         frozenset(datasets) if datasets else None,
     )
     representation = Representation(

@@ -117,9 +117,20 @@ class EvolutionPage:
 
 
 async def retrieve_evolution(ports: Ports, tenant: str, entity_id: str, demand: Demand) -> EvolutionPage:
-    """Clause 5.7.3."""
-    found = excerpt(await recall(ports, tenant, entity_id, demand), demand)
+    """Clause 5.7.3. Raises ResourceNotFound also where the range that is asked for has nothing."""
+    known = await recall(ports, tenant, entity_id, demand)
+    if not is_within(known, demand):
+        raise nothing_within(entity_id)
+    found = excerpt(known, demand)
     return EvolutionPage([found], shorten([found], demand))
+
+
+def is_within(evolution: Evolution, demand: Demand) -> bool:
+    """Whether anything of what is concerned lies in the range asked for, if there is one (clause 5.7.3.4)."""
+    query, names = demand.query, demand.attributes
+    if query is None or (query.start is None and query.end is None) or (names is not None and not names):
+        return True
+    return any(series.reaches(query) for iri, series in evolution.series.items() if names is None or iri in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +200,8 @@ async def aggregate_evolution(
 ) -> tuple[Evolution, Aggregated]:
     """Clause 5.7.3 with aggregation (4.5.19). Raises InvalidRequest where no method suits an attribute asked for."""
     known = await recall(ports, tenant, entity_id, demand)
+    if not is_within(known, demand):
+        raise nothing_within(entity_id)
     return known, aggregated(known, demand, aggregation)
 
 
@@ -365,6 +378,11 @@ def _store(ports: Ports) -> TemporalStore:
 def no_such_evolution(entity_id: str) -> ResourceNotFound:
     """The error for a history that is not there."""
     return ResourceNotFound(f"There is no history of {entity_id} in this tenant. Check its id, or record it first.")
+
+
+def nothing_within(entity_id: str) -> ResourceNotFound:
+    """The error for a history that has nothing in the range asked for."""
+    return ResourceNotFound(f"The history of {entity_id} has nothing in this range of time. Ask for another one.")
 
 
 def _no_such_instance(entity_id: str, attribute_iri: str, instance_id: str) -> ResourceNotFound:

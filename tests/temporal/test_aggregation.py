@@ -104,3 +104,18 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 def test_what_is_no_method_is_refused(methods: str | None) -> None:
     with pytest.raises(BadRequestData):
         parse_aggregation(methods, "PT1H")
+
+
+def test_4_5_19_typed_times_have_a_first_and_a_last() -> None:
+    late, early = ({"@type": "DateTime", "@value": f"2020-01-01T{text}"} for text in ("06:00:00Z", "10:00:00+05:00"))
+    assert results([late, early], "max,min") == {"max": [late], "min": [early]}
+    assert results([late, early], "avg,sum,stddev") == {}
+    hours = [{"@type": "Time", "@value": text} for text in ("10:00:00", "12:00:00")]
+    assert results(hours, "avg,max") == {"avg": ["11:00:00"], "max": [hours[1]]}
+    assert results([late, hours[0]], "max") == {}
+    assert results([{"value": 1}], "max,totalCount") == {"totalCount": [1]}
+
+
+def test_4_5_19_targets_of_relationships_are_counted_each() -> None:
+    counted = results([["urn:x:a", "urn:x:b"], "urn:x:a"], "distinctCount", kind="Relationship")
+    assert counted == {"distinctCount": [2]}

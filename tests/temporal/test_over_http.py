@@ -296,3 +296,38 @@ async def test_4_14_tenants_have_their_own_histories(client: Client) -> None:
     assert (await client.post("/temporal/entities", CAR, NGSILD_Tenant="other")).status == 201
     assert (await client.delete(HERE, NGSILD_Tenant="other")).status == 204
     assert (await client.get(HERE)).status == 200
+
+
+async def test_5_7_3_4_a_range_with_nothing_in_it_is_not_found(client: Client) -> None:
+    for more in ("", "&format=temporalValues", "&format=aggregatedValues&aggrMethods=totalCount", "&pick=speed"):
+        answer = await client.get(f"{HERE}?timerel=after&timeAt=2030-01-01T00:00:00Z{more}")
+        assert (answer.status, answer.error) == (404, "ResourceNotFound")
+    assert (await client.get(f"{HERE}?datasetId=urn:d:none")).json == {"id": "urn:x:car", "type": "Car"}
+
+
+async def test_5_7_4_4_a_scope_set_before_the_range_is_valid_in_it(client: Client) -> None:
+    query = "/temporal/entities?type=Car&timerel=after&timeAt=2026-01-01T{}:00:00Z&scopeQ={}"
+    found = {
+        (hour, scope): len((await client.get(query.format(hour, scope))).json)
+        for hour in (10, 12)
+        for scope in ("/a", "/b/c", "/c")
+    }
+    assert found == {(10, "/a"): 1, (10, "/b/c"): 1, (10, "/c"): 0, (12, "/a"): 0, (12, "/b/c"): 1, (12, "/c"): 0}
+
+
+async def test_4_15_simplified_in_one_language_is_a_property(client: Client) -> None:
+    text = {"type": "LanguageProperty", "languageMap": {"en": "yes", "fr": "oui"}, "observedAt": "2026-01-01T10:00:00Z"}
+    await client.post(f"{HERE}/attrs", {"says": text})
+    shown = (await client.get(f"{HERE}?format=temporalValues&lang=fr&attrs=says")).json["says"]
+    assert shown == {"type": "Property", "values": [["oui", "2026-01-01T10:00:00Z"]]}
+
+
+async def test_4_5_19_scopes_are_not_aggregated_with_attributes_asked_for(client: Client) -> None:
+    answer = await client.get(f"{HERE}?attrs=speed&format=aggregatedValues&aggrMethods=sumsq&datasetId=@none")
+    assert answer.json.keys() == {"id", "type", "speed"}
+    assert answer.json["speed"]["sumsq"][0][0] == 1000
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_6_3_18_local_is_true_or_false(client: Client, method: str) -> None:
+    assert (await client.call(method, f"{HERE}?local=perhaps")).error == "BadRequestData"

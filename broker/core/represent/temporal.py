@@ -55,7 +55,7 @@ def represent_values(
             continue
         groups: dict[tuple[str, str | None], list[Any]] = {}
         for sample in samples:
-            kind, dataset = sample.instance["type"], sample.instance.get("datasetId")
+            kind, dataset = _kind(sample.instance["type"], representation), sample.instance.get("datasetId")
             pair = [_bare(sample.instance, context, representation), format_time(demand.time(sample))]
             groups.setdefault((kind, dataset), []).append(pair)
         parts = [
@@ -63,7 +63,8 @@ def represent_values(
             for (kind, dataset), pairs in groups.items()
         ]
         if not parts:
-            parts = [{"type": excerpt.kinds[iri], _PLURAL[excerpt.kinds[iri]]: []}]
+            kind = _kind(excerpt.kinds[iri], representation)
+            parts = [{"type": kind, _PLURAL[kind]: []}]
         shown[_name(iri, context)] = parts[0] if len(parts) == 1 else parts
     return shown
 
@@ -126,6 +127,11 @@ def _instance(
     if timeproperty is not None and timeproperty not in shown:
         shown[timeproperty] = format_time(instance[timeproperty])
     return shown
+
+
+def _kind(kind: str, representation: Representation) -> str:
+    """What an attribute is shown as: in one language it is a text (clause 4.15)."""
+    return "Property" if kind == "LanguageProperty" and representation.languages is not None else kind
 
 
 def _bare(instance: Instance, context: ActiveContext, representation: Representation) -> Any:

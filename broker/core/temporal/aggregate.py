@@ -7,12 +7,13 @@ from calendar import monthrange
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 import orjson
 
 from broker.core.model.errors import BadRequestData, InvalidRequest, TooManyResults
-from broker.core.model.instant import Instant
+from broker.core.model.instant import Instant, parse_instant
 from broker.core.temporal.series import Track
 
 _DURATION = re.compile(
@@ -142,15 +143,38 @@ def _rule(method: str, track: Track) -> Rule | None:
     if method == "totalCount":
         return values, len
     if method == "distinctCount":
-        return values, _distinct
-    if track.kind not in ("Property", "ListProperty"):
-        return None
+        return values, _distinct_targets if track.kind in ("Relationship", "ListRelationship") else _distinct
+    return _rule_for_values(method, values) if track.kind in ("Property", "ListProperty") else None
+
+
+def _rule_for_values(method: str, values: Sequence[Any]) -> Rule | None:
     types = set(map(type, values))
     if types <= {int, float, bool}:
         return _as_numbers(values) if bool in types else values, _NUMERIC[method]
-    if types == {list} and method in _OF_SIZES:
-        return [len(value) for value in values], _NUMERIC[method]
-    return _text_rule(method, values) if types == {str} else None
+    if types == {list}:
+        return ([len(value) for value in values], _NUMERIC[method]) if method in _OF_SIZES else None
+    if len(types) > 1:
+        return None
+    return _text_rule(method, values) if str in types else _typed_rule(method, values) if dict in types else None
+
+
+def _typed_rule(method: str, values: Sequence[Any]) -> Rule | None:
+    """Values that tell that they are times (clause 4.6.3: `@type`, `@value`): there is a first and a last of them."""
+    kinds = {value.get("@type") for value in values}
+    if len(kinds) != 1 or not kinds <= {"DateTime", "Date", "Time"}:
+        return None
+    if not all(isinstance(value.get("@value"), str) for value in values):
+        return None
+    if method in ("max", "min"):
+        return values, partial(max if method == "max" else min, key=_moment)
+    texts = [value["@value"] for value in values]
+    return (texts, _mean_time) if method == "avg" and kinds == {"Time"} and all(map(_is_time, texts)) else None
+
+
+def _moment(value: dict[str, str]) -> tuple[int, str]:
+    """What orders times: DateTimes of any zone by their instants."""
+    instant = parse_instant(value["@value"]) if value["@type"] == "DateTime" else None
+    return (0, value["@value"]) if instant is None else (instant, "")
 
 
 def _text_rule(method: str, values: Sequence[Any]) -> Rule | None:
@@ -161,6 +185,11 @@ def _text_rule(method: str, values: Sequence[Any]) -> Rule | None:
 
 def _as_numbers(values: Sequence[Any]) -> Sequence[Any]:
     return [int(value) if value is True or value is False else value for value in values]
+
+
+def _distinct_targets(values: Sequence[Any]) -> int:
+    """Of relationships, several targets of one instance count each (Table 4.5.19.1-3)."""
+    return _distinct([target for value in values for target in (value if type(value) is list else [value])])
 
 
 def _distinct(values: Sequence[Any]) -> int:
