@@ -74,7 +74,7 @@ class App:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._databases = Databases(connect(settings.mongo_url))
+        self._databases = Databases(connect(settings.mongo_url), settings.database)
         self._clock = SystemClock()
         self._presence = Presence(self._databases)
         self._tenants = MongoTenants(self._databases)
@@ -137,6 +137,7 @@ class App:
             notifier=self._notifications,
             history=history,
             temporal_page=settings.temporal_page,
+            max_batch=settings.max_batch,
             federation=self._federation.ports,
             entity_maps=MongoEntityMaps(self._databases),
             snapshots=Snapshots(MongoSnapshots(self._databases), self._background.start, http.send),
@@ -228,11 +229,14 @@ def serve(settings: Settings) -> int:
 
 async def _serve(settings: Settings) -> int:
     app = App(settings)
+    # Next to nothing of what is loaded is garbage, and looking for it stops everything for tenths of a second.
+    gc.disable()
     asgi = await app.start()
     # Half a million objects of contexts and libraries live for ever: let the collector pass over them.
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
+    gc.enable()
     config = uvicorn.Config(
         asgi,
         http=Connection,

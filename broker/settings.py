@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -35,8 +36,10 @@ class Settings:
     history: Policy[bool]
     retention: Policy[Period | None]
     temporal_page: int
+    max_batch: int
     split_entities: bool
     data_dir: Path | None = None
+    database: str = "eclor"
     open_to: tuple[Network, ...] | None = None
 
 
@@ -55,6 +58,8 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     option("host", "127.0.0.1", "address to listen on; 0.0.0.0 opens the broker to the network")
     option("port", "1026", "port to listen on", type=int)
     option("mongo-url", "mongodb://127.0.0.1:27017", "the MongoDB server, from 4.4 to 8.x")
+    text = "name of the databases, followed by those of tenants: brokers with another one share nothing"
+    option("database", "eclor", text, type=_database)
     option("alias", "", "the name of this broker among others (Context Source alias, clause 5.15)")
     option("split-entities", "off", "on: an entity may be at several sources in parts (4.3.6.7)", choices=("on", "off"))
     option("public-url", "", "the URL under which others reach this broker")
@@ -64,6 +69,8 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     option("history", "on", "on, off, or by tenant and type: on,tenant/Type=off,/Type=off", type=_policy(parse_history))
     option("retention", "forever", "how long histories are kept: P2Y,/Vehicle=P30D", type=_policy(parse_retention))
     option("temporal-page", "1000", "instances of an attribute in one answer about histories", type=_positive)
+    text = "entities that one batch may create; other batches take half as many"
+    option("max-batch", "10000", text, type=_positive)
     text = "PEM file of certificate authorities to trust besides the system's, for receivers of notifications"
     option("trusted-ca", "", text)
     text = (
@@ -102,9 +109,11 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] | None = None)
         history=given.history,
         retention=given.retention,
         temporal_page=given.temporal_page,
+        max_batch=given.max_batch,
         split_entities=given.split_entities == "on",
         data_dir=Path(given.data_dir).expanduser() if given.data_dir else None,
         open_to=given.open_to,
+        database=given.database,
     )
 
 
@@ -116,6 +125,12 @@ def _policy(parse: Callable[[str], Policy[T]]) -> Callable[[str], Policy[T]]:
             raise argparse.ArgumentTypeError(error.detail) from None
 
     return read
+
+
+def _database(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9_]{1,24}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a database: 1 to 24 of a-z, 0-9 and _")
+    return text
 
 
 def _networks(text: str) -> tuple[Network, ...] | None:

@@ -279,6 +279,7 @@ class Ports:
     """Everything the operations reach the world through, passed as their first argument.
 
     `temporal_page`: how many instances of one attribute go into one answer about histories (clause 6.3.10).
+    `max_batch`: how many entities one batch may create; other batches cost twice as much and take half as many.
     """
 
     entities: EntityStore
@@ -293,3 +294,4 @@ class Ports:
     federation: "Federation | None" = None
     entity_maps: EntityMapStore | None = None
     snapshots: "Snapshots | None" = None
+    max_batch: int = 10_000

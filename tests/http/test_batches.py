@@ -1,9 +1,12 @@
 """Clauses 6.14 to 6.17 and 6.31."""
 
 import asyncio
+from dataclasses import replace
 
-from broker.http.routes.entity_operations import MAX_ENTITIES
-from tests.http.client import CORE_LINK, LD, Client
+import pytest
+
+from broker.http.gateway import build
+from tests.http.client import CORE_LINK, LD, PUBLIC_URL, Client, healthy, memory_ports
 from tests.http.samples import SENSOR, sensor
 
 SECOND = "urn:ngsi-ld:Sensor:2"
@@ -81,8 +84,20 @@ async def test_a_batch_is_an_array_of_the_right_things_and_not_empty(client: Cli
     assert (await client.post("/entityOperations/create", [])).error == "BadRequestData"
     assert (await client.post("/entityOperations/create", ["a"])).error == "BadRequestData"
     assert (await client.post("/entityOperations/delete", [1])).error == "BadRequestData"
-    many = ["urn:a:b"] * (MAX_ENTITIES + 1)
-    assert (await client.post("/entityOperations/delete", many)).error == "BadRequestData"
+
+
+@pytest.mark.parametrize(
+    ("operation", "most"), [("create", 10), ("upsert", 5), ("update", 5), ("merge", 5), ("delete", 5)]
+)
+async def test_5_5_2_a_batch_beyond_what_is_done_in_a_second_is_refused_whole(operation: str, most: int) -> None:
+    ports = replace(memory_ports(), max_batch=10)
+    client = Client(build(ports, health=healthy, public_url=PUBLIC_URL), ports)
+    bodies = [sensor(n)["id"] if operation == "delete" else sensor(n) for n in range(most + 1)]
+    refused = await client.post(f"/entityOperations/{operation}", bodies)
+    assert (refused.status, refused.error) == (400, "BadRequestData")
+    assert str(most) in refused.json["detail"]
+    assert (await client.get("/entities?local=true")).json == []
+    assert (await client.post(f"/entityOperations/{operation}", bodies[:most])).status in {201, 207}
 
 
 async def test_a_large_batch_lets_others_in_between(client: Client) -> None:

@@ -162,7 +162,7 @@ class Committer:
         if self._shared():
             await self._notifier.refresh(self._tenant)
         plans = await self._plans(round_)
-        effective = [change for plan in plans for _, change in plan.effective]
+        effective = [change for plan in plans for change in plan.effective]
         matches = self._notifier.match(self._tenant, effective) if effective else []
         matched = {id(change): ids for change, ids in zip(effective, matches, strict=True) if ids}
         records = self._history.records(plans)
@@ -313,7 +313,9 @@ class Committer:
         return answer
 
     async def _keep(self, written: Sequence[EntityPlan], matched: dict[int, tuple[str, ...]]) -> Sequence[OutboxEntry]:
-        changes = [change for plan in written for _, change in plan.effective]
+        if not matched:
+            return ()
+        changes = [change for plan in written for change in plan.effective]
         wanted = [(change, matched[id(change)]) for change in changes if id(change) in matched]
         if not wanted:
             return ()

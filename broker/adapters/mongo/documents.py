@@ -103,7 +103,14 @@ def stored_attributes(attributes: Attributes) -> Document:
 
 def needs_escape(attributes: Attributes) -> bool:
     """Whether a JSON value among the attributes has a name that begins with `$`."""
-    return any(_has_dollar(value) for instances in attributes.values() for i in instances for value in i.values())
+    # Plain loops: this runs over every value of every write, and most are no objects.
+    for instances in attributes.values():
+        for instance in instances:
+            for value in instance.values():
+                kind = type(value)
+                if (kind is dict or kind is list) and _has_dollar(value):
+                    return True
+    return False
 
 
 def _stored_instance(instance: Instance) -> Instance:
@@ -136,9 +143,17 @@ def _loaded_attributes(attributes: Document) -> Attributes:
 
 
 def _has_dollar(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(name.startswith("$") or _has_dollar(each) for name, each in value.items())
-    return isinstance(value, list) and any(_has_dollar(each) for each in value)
+    """Whether a name in an object or an array, or below, begins with `$`."""
+    if type(value) is dict:
+        for name in value:
+            if name[:1] == "$":
+                return True
+        value = value.values()
+    for each in value:
+        kind = type(each)
+        if (kind is dict or kind is list) and _has_dollar(each):
+            return True
+    return False
 
 
 def _escape_dollar(name: str) -> str:

@@ -43,7 +43,7 @@ class Recorder:
             documents = []
             effective = plan.effective
             ties: Ties | None = defaultdict(int) if len(effective) > 1 else None
-            for number, (_, change) in enumerate(effective):
+            for number, change in enumerate(effective):
                 if self._policy.of(self._tenant, change.entity.types):
                     document = of_change(change, f"{plan.version}.{number}", ties, plain=not plan.escaped)
                     if document is not None:
@@ -57,7 +57,7 @@ class Recorder:
         kept = [plan for plan in written if id(plan) in records]
         if not kept:
             return False
-        gone = [change for plan in kept for _, change in plan.effective if change.trigger is Trigger.ENTITY_DELETED]
+        gone = [change for plan in kept for change in plan.effective if change.trigger is Trigger.ENTITY_DELETED]
         if gone:
             await self._database.command({"update": "evolutions", "updates": [_farewell(each) for each in gone]})
         command: list[RawBSONDocument] = []

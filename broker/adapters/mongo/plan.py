@@ -57,12 +57,16 @@ class Pending:
 
 @dataclass(slots=True)
 class EntityPlan:
-    """What a group does to one entity: from `base` to `final` (None: absent), at `version`."""
+    """What a group does to one entity: from `base` to `final` (None: absent), at `version`.
+
+    `effective` are those of its changes that changed something.
+    """
 
     base: Stored | None
     version: str
     final: Entity | None = None
     changes: list[tuple[Pending, Change]] = field(default_factory=list)
+    effective: list[Change] = field(default_factory=list)
     refused: list[tuple[Pending, NgsiLdError]] = field(default_factory=list)
     kind: str = ""
     statement: Any = None
@@ -83,11 +87,6 @@ class EntityPlan:
         before, after = self.base.entity, self.final
         return (before.types, before.scopes, before.expires_at) != (after.types, after.scopes, after.expires_at)
 
-    @property
-    def effective(self) -> list[tuple[Pending, Change]]:
-        """The changes that changed something."""
-        return [each for each in self.changes if not each[1].is_void]
-
 
 def plan_entity(pendings: list[Pending], base: Stored | None, version: str, refused_before: int = 0) -> EntityPlan:
     """Run the mutations in order and build the statement. An entity that can't be stored refuses all of them.
@@ -107,6 +106,7 @@ def plan_entity(pendings: list[Pending], base: Stored | None, version: str, refu
             continue
         plan.changes.append((pending, change))
         if not change.is_void:
+            plan.effective.append(change)
             current = None if change.entity.deleted_at is not None else change.entity
     plan.final = current
     if plan.effective:
@@ -131,6 +131,7 @@ def _state(plan: EntityPlan) -> None:
 def _refuse(plan: EntityPlan, error: NgsiLdError) -> None:
     plan.refused.extend((pending, error) for pending, _ in plan.changes)
     plan.changes.clear()
+    plan.effective.clear()
     plan.kind = ""
 
 
