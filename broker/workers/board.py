@@ -17,6 +17,8 @@ _log = structlog.get_logger("eclor.notifications")
 _PAGE = 1_000
 _PARSED_AT_ONCE = 50
 """Subscriptions parsed before others have their turn: some 5 ms."""
+_APPLIED_AT_ONCE = 200
+"""Put into the index before others have their turn: some 5 ms."""
 _RETRY_AFTER = 10.0
 """Seconds after which subscriptions whose @context could not be had are tried again."""
 
@@ -96,22 +98,37 @@ class Board(Generic[P, I]):
 
     async def refresh(self) -> set[str]:
         """Learn what the store has that is not known here; the ids that differed. Raises what the store raises."""
+        differed: set[str] = set()
         while True:
             moves = self._moves
             changes = await self._store.changes(self._tenant, self._stamp)
             by_id = changes.by_id
             fetched = dict(by_id) if by_id is not None else await self._all()
             read = await self._read(fetched)
-            if moves == self._moves:
-                break
             # What was read may be older than what this process stored, or another refresh read, meanwhile.
+            if moves == self._moves and await self._apply_all(read, fetched, by_id is None, differed):
+                break
         if changes.stamp != self._stamp:
             self._moves += 1
         self._stamp = changes.stamp
         self._noted[1].update(by_id or ())
         self._removed.clear()
-        gone = {each.id for each in self.index if each.id not in fetched} if by_id is None else set()
-        return self._apply(read, gone)
+        return differed
+
+    async def _apply_all(
+        self, read: dict[str, P | None], fetched: dict[str, Stored | None], is_complete: bool, differed: set[str]
+    ) -> bool:
+        """Apply what was read, letting others have their turn; whether nothing moved before it was all applied."""
+        moves = self._moves
+        gone = [each.id for each in self.index if each.id not in fetched] if is_complete else []
+        whole = [*read.items(), *((each, None) for each in gone)]
+        for start in range(0, len(whole), _APPLIED_AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+                if moves != self._moves:
+                    return False
+            differed |= self._apply(dict(whole[start : start + _APPLIED_AT_ONCE]))
+        return True
 
     async def look_again(self) -> set[str]:
         """Read once more what was noted a while ago, and what could not be read, if it is time; the ids that differed.
@@ -128,11 +145,11 @@ class Board(Generic[P, I]):
             return set()
         self._noted = (recent, settled)
         settled.clear()
-        return self._apply(read, set())
+        return self._apply(read)
 
-    def _apply(self, read: dict[str, P | None], gone: set[str]) -> set[str]:
+    def _apply(self, read: dict[str, P | None]) -> set[str]:
         differed = set()
-        for subscription_id, subscription in {**read, **dict.fromkeys(gone)}.items():
+        for subscription_id, subscription in read.items():
             self._unread.discard(subscription_id)
             known = self.index.get(subscription_id)
             if subscription is not None:
