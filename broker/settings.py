@@ -128,8 +128,9 @@ def _policy(parse: Callable[[str], Policy[T]]) -> Callable[[str], Policy[T]]:
 
 
 def _database(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9_]{1,24}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a database: 1 to 24 of a-z, 0-9 and _")
+    # A tenant's name of 50 characters and `-t-` go behind it, and MongoDB takes 63 bytes.
+    if not re.fullmatch(r"[a-z0-9_]{1,10}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of databases: 1 to 10 of a-z, 0-9 and _")
     return text
 
 

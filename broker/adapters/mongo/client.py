@@ -2,6 +2,7 @@
 
 Each tenant has a database of its own (ADR 3): `eclor` for the default tenant, `eclor-t-<name>` for others whose
 name is lower case, and `eclor-h-<digest>` for the rest, because MongoDB takes names that differ only in case for one.
+Brokers that share a server without sharing data have another word than `eclor` each.
 """
 
 import hashlib
@@ -39,33 +40,38 @@ def connect(url: str) -> Client:
     )
 
 
-def database_name(tenant: str) -> str:
-    """The database of a tenant."""
+def database_name(tenant: str, main: str = MAIN) -> str:
+    """The database of a tenant, `main` being that of the default one."""
     if not tenant:
-        return MAIN
+        return main
     if _PLAIN.fullmatch(tenant):
-        return f"{MAIN}-t-{tenant}"
-    return f"{MAIN}-h-{hashlib.sha256(tenant.encode()).hexdigest()[:32]}"
+        return f"{main}-t-{tenant}"
+    return f"{main}-h-{hashlib.sha256(tenant.encode()).hexdigest()[:32]}"
 
 
 class Databases:
-    """The databases of all tenants on one server."""
+    """The databases of all tenants of a broker on one server."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, main: str = MAIN) -> None:
         self.client = client
+        self._main = main
         self._by_tenant: dict[str, Database] = {}
 
     @property
     def main(self) -> Database:
         """What belongs to no tenant: tenants, contexts, broker processes."""
-        return self.client[MAIN]
+        return self.client[self._main]
 
     def __call__(self, tenant: str) -> Database:
         """The database of a tenant; whether it exists is `tenants`' business."""
         database = self._by_tenant.get(tenant)
         if database is None:
-            database = self._by_tenant[tenant] = self.client[database_name(tenant)]
+            database = self._by_tenant[tenant] = self.client[self.name_of(tenant)]
         return database
+
+    def name_of(self, tenant: str) -> str:
+        """The name of a tenant's database."""
+        return database_name(tenant, self._main)
 
     async def version(self) -> str:
         """The server's version. Raises PyMongoError where it can't be reached."""

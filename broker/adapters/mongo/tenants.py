@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from pymongo.errors import PyMongoError
 
-from broker.adapters.mongo.client import DURABLE, Databases, database_name
+from broker.adapters.mongo.client import DURABLE, Databases
 from broker.adapters.mongo.errors import translate
 from broker.adapters.mongo.history import ensure_history_indexes
 from broker.adapters.mongo.indexes import ensure_entity_indexes
@@ -55,7 +55,7 @@ class MongoTenants:
         try:
             await self._databases.main.get_collection("tenants", write_concern=DURABLE).delete_one({"_id": tenant})
             self._known.discard(tenant)
-            await self._databases.client.drop_database(database_name(tenant))
+            await self._databases.client.drop_database(self._databases.name_of(tenant))
         except PyMongoError as error:
             raise translate(error) from error
 
