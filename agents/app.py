@@ -13,17 +13,20 @@ from agents.adapters.mqtt import MqttSource, parse_address
 from agents.adapters.ngsild import NgsiLdBroker
 from agents.adapters.ngsild_commands import HttpPoster, NgsiLdCommands
 from agents.adapters.spool import SqliteSpool
-from agents.codecs.registry import models_at, sources
+from agents.codecs.registry import bundled_models, models_at, sources
 from agents.codecs.sandbox import CodecSandbox
-from agents.core.errors import StoreUnavailable
+from agents.codecs.watch import CatalogueWatch
+from agents.core.errors import InvalidDescription, StoreUnavailable
 from agents.core.provisioned import MODEL
 from agents.http.administration import LogLevel, add_administration
 from agents.http.api import add_routes
 from agents.http.iot_commands import NOTIFY, add_commands
+from agents.http.iot_lazy import add_lazy
 from agents.http.iot_provisioning import add_provisioning
 from agents.http.iot_south import South
 from agents.http.lorawan import add_lorawan_routes
 from agents.http.supervision import add_supervision
+from agents.http.tokens import Tokens, is_loopback
 from agents.operations.backlog import Backlog
 from agents.operations.backoff import Backoff
 from agents.operations.devices import Devices
@@ -52,6 +55,7 @@ class Agents:
     """Everything that lives as long as the process."""
 
     def __init__(self, settings: Settings) -> None:
+        self._catalogue = CatalogueWatch(settings.codecs_dir)
         models = {**models_at(settings.codecs_dir), MODEL: READABLE}
         self._store = _store(settings.mongo_url)
         self.devices = Devices(models, self._store)
@@ -87,6 +91,7 @@ class Agents:
             encoder=self._sandbox,
             store=self._iot_store,
             notify_url=settings.provider_url.rstrip("/") + NOTIFY,
+            provider_url=settings.provider_url.rstrip("/"),
         )
         self.iot = Iot(
             self.devices,
@@ -121,6 +126,7 @@ class Agents:
             self._kept_going(self._ingest.run, "pipeline_failed"),
             self._kept_going(self.iot.run, "commands_failed"),
             self._kept_going(self.observation.supervision.run, "supervision_failed"),
+            self._kept_going(self._take_models, "catalogue_failed"),
         )
 
     async def _take_in(self) -> None:
@@ -138,6 +144,16 @@ class Agents:
             await self.intake.run(NetworkSource(self._network))
         finally:
             await self._network.close()
+
+    async def _take_models(self) -> None:
+        async for found in self._catalogue.models():
+            if isinstance(found, InvalidDescription):
+                _log.warning("catalogue_unusable", detail=found.detail)
+                continue
+            # Those that came with the platform have a mapping and stay in force.
+            self.devices.add_models({**found, **bundled_models()})
+            self._sandbox.replace(sources(self.devices.models))
+            _log.info("catalogue_read", models=len(found))
 
     async def _kept_going(self, work: Callable[[], Awaitable[None]], event: str) -> None:
         while True:
@@ -197,8 +213,10 @@ def create_app(settings: Settings, log_level: LogLevel | None = None) -> FastAPI
     add_supervision(app, agents.devices, agents.backlog, agents.observation)
     add_provisioning(app, agents.iot.provisioning)
     add_commands(app, agents.iot.provisioning, agents.devices, agents.iot.commands)
+    add_lazy(app, agents.iot.provisioning, agents.iot.lazy)
     South(agents.devices, agents.intake, agents.iot.commands, agents.status.ready).add(app)
-    add_lorawan_routes(app, agents.intake)
+    tokens = Tokens(settings.lorawan_tokens, open_without=is_loopback(settings.host))
+    add_lorawan_routes(app, agents.intake, tokens)
     add_routes(app, agents.devices, agents.tally, agents.status)
     add_administration(app, agents.status, log_level or LogLevel(), settings.port)
     return app

@@ -36,6 +36,20 @@ class NgsiLdCommands:
             status, body = await self._request("PATCH", f"/subscriptions/{subscription['id']}", changed, tenant)
         return None if status < 300 else f"{status}: {body[:500].decode(errors='replace')}"
 
+    async def register(self, registration: dict[str, Any], tenant: str | None) -> str | None:
+        """Create a registration (5.9.2), or bring the one of this id up to date (5.9.3); else the reason."""
+        status, body = await self._request("POST", "/csourceRegistrations", registration, tenant)
+        if status == 409:
+            changed = {name: each for name, each in registration.items() if name not in ("id", "type")}
+            path = f"/csourceRegistrations/{registration['id']}"
+            # 404: another registration is in the way, not an older one of this id.
+            status, body = await self._request("PATCH", path, changed, tenant, gone=True)
+        return None if status < 300 else f"{status}: {body[:500].decode(errors='replace')}"
+
+    async def unregister(self, registration_id: str, tenant: str | None) -> None:
+        """Remove a registration (5.9.4)."""
+        await self._request("DELETE", f"/csourceRegistrations/{registration_id}", None, tenant, gone=True)
+
     async def introduce(self, entities: Sequence[dict[str, Any]], tenant: str | None) -> None:
         """Create entities (5.6.7); to those that exist add the attributes they lack (5.6.9 without overwriting)."""
         status, _ = await self._request("POST", "/entityOperations/create", entities, tenant)
@@ -62,7 +76,14 @@ class NgsiLdCommands:
             self._session = None
 
     async def _request(
-        self, method: str, path: str, content: Any, tenant: str | None, further: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        content: Any,
+        tenant: str | None,
+        further: Mapping[str, str] | None = None,
+        *,
+        gone: bool = False,
     ) -> tuple[int, bytes]:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=_TIMEOUT, headers=_HEADERS)
@@ -78,6 +99,8 @@ class NgsiLdCommands:
                 status, body = response.status, await response.content.read(_ANSWER_LIMIT)
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
             raise BrokerUnavailable(f"the broker cannot be reached: {type(problem).__name__}") from problem
+        if gone and status == 404:
+            return status, body
         if status >= 500 or status in _LATER:
             raise BrokerUnavailable(f"the broker answered {status}", answered=status == 500)
         return status, body

@@ -40,17 +40,40 @@ def measured(reading: Reading, device: Device, now: Instant, *, timed: bool, int
         introduce: Send the static attributes along.
 
     Raises:
-        UnusableReading: Nothing came out.
+        UnusableReading: Nothing came out, and nothing was said of lazy attributes.
     """
     work = _Work(reading, device, now, timed)
     work.declared()
     work.undeclared()
     entities = work.entities(introduce)
-    if not entities:
+    if not entities and not lazy_measures(device, reading.measures):
         names = ", ".join(list(reading.measures)[:10])
         reasons = "; ".join(f"{name}: {reason}" for name, reason in work.skipped[:5])
         raise UnusableReading(f"the measures ({names}) give no attribute" + (f" ({reasons})" if reasons else ""))
     return Measured(entities, work.skipped)
+
+
+def lazy_measures(device: Device, measures: Mapping[str, Any]) -> dict[str, Any]:
+    """What a device said of its lazy attributes, by their names; these are not stored."""
+    found = {}
+    for each in device.provisioned.lazy:
+        value = measures.get(each.object_id, measures.get(each.name))
+        if value is not None:
+            found[each.name] = value
+    return found
+
+
+def lazy_attribute(device: Device, name: str, value: Any, time: Instant) -> dict[str, Any]:
+    """What is answered for a lazy attribute, normalized.
+
+    Raises:
+        NotEvaluable: Its expression has no value for this one, or the value does not fit its type.
+    """
+    described = next(each for each in device.provisioned.lazy if each.name == name)
+    if described.expression is not None:
+        known = {**device.provisioned.static_values, described.object_id: value, name: value}
+        value = described.expression.evaluate(known)
+    return attribute(described.type, value, format_instant(time), described.metadata)
 
 
 def utc(local: Instant, provisioned: Provisioned) -> Instant:

@@ -47,7 +47,7 @@ class Provisioned:
     endpoint: str | None
     attributes: tuple[Attribute, ...]
     known: frozenset[str]
-    """Names of measures that an attribute speaks of."""
+    """Names of measures that an attribute, active or lazy, speaks of."""
     commands: Mapping[str, CommandAttribute]
     statics: Mapping[str, Any]
     """Static attributes, normalized."""
@@ -58,6 +58,8 @@ class Provisioned:
     timestamp: bool = True
     zone: ZoneInfo | None = None
     payload_type: str = "iotagent"
+    lazy: tuple[Attribute, ...] = ()
+    """Attributes that are not stored: the device is asked when somebody reads them."""
     lorawan: Mapping[str, Any] = field(default_factory=dict)
     """`internal_attributes.lorawan` of FIWARE's LoRaWAN agent."""
 
@@ -74,7 +76,9 @@ def device(document: Mapping[str, Any], group: Mapping[str, Any] | None, context
     merged = {**group, **{name: value for name, value in document.items() if value is not None}}
     entity_type = document.get("entity_type") or group.get("entity_type") or "Thing"
     statics = {each["name"]: each for each in _members(group, document, "static_attributes")}
-    attributes = tuple(_attribute(each) for each in _members(group, document, "attributes", "lazy"))
+    attributes = tuple(_attribute(each) for each in _members(group, document, "attributes"))
+    active = {each.name for each in attributes}
+    lazy = tuple(_attribute(each) for each in _members(group, document, "lazy") if each["name"] not in active)
     internal = _internal(merged)
     provisioned = Provisioned(
         service=service,
@@ -84,7 +88,8 @@ def device(document: Mapping[str, Any], group: Mapping[str, Any] | None, context
         transport=str(merged.get("transport") or "").upper(),
         endpoint=merged.get("endpoint"),
         attributes=attributes,
-        known=frozenset({name for each in attributes for name in (each.object_id, each.name)}),
+        lazy=lazy,
+        known=frozenset({name for each in (*attributes, *lazy) for name in (each.object_id, each.name)}),
         commands={each["name"]: command_attribute(each) for each in _members(group, document, "commands")},
         statics={name: _static(each) for name, each in statics.items()},
         static_values={name: each.get("value") for name, each in statics.items()},

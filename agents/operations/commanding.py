@@ -1,18 +1,22 @@
-"""What messages of devices mean for commands: results, acknowledgements, a device that can be reached now."""
+"""What messages of devices mean for commands and lazy attributes: results, acknowledgements, answers."""
 
 from agents.operations.commands import Commands, commands_of
 from agents.operations.courier import DeviceCourier
 from agents.operations.item import Item, Observer
+from agents.operations.lazy_reading import LazyReading
 from agents.operations.questions import Questions
 
 
 class Commanding:
     """Looks at every message before the next observer does."""
 
-    def __init__(self, commands: Commands, courier: DeviceCourier, questions: Questions, then: Observer) -> None:
+    def __init__(
+        self, commands: Commands, courier: DeviceCourier, questions: Questions, lazy: LazyReading, then: Observer
+    ) -> None:
         self._commands = commands
         self._courier = courier
         self._questions = questions
+        self._lazy = lazy
         self._then = then
 
     def observe(self, item: Item) -> None:
@@ -22,11 +26,14 @@ class Commanding:
             self._courier.routed(device, uplink.route)
         if uplink.kind == "results":
             self._commands.results(device, uplink.decoded or {})
+            self._lazy.heard(device, uplink.decoded or {}, item.time)
         elif uplink.kind == "configuration":
             self._questions.ask(device, uplink)
         elif uplink.kind == "network" and uplink.decoded and "delivery" in uplink.decoded:
             told = uplink.decoded
             self._commands.settled(told.get("downlinks", ()), told["delivery"], told.get("detail", ""))
+        elif uplink.kind == "measures":
+            self._lazy.heard(device, item.measures or {}, item.time)
         if commands_of(device):
             self._commands.heard(device)
         self._then.observe(item)

@@ -14,6 +14,8 @@ from agents.operations.commands import Commands, CommandStore
 from agents.operations.courier import DeviceCourier, Encoder, Poster, Publisher
 from agents.operations.devices import Devices
 from agents.operations.item import Observer
+from agents.operations.lazy_reading import LazyReading
+from agents.operations.lazy_registration import LazyRegistration, SourceRegistry
 from agents.operations.listening import CommandBroker, Listening
 from agents.operations.provisioned_devices import CORE_CONTEXT
 from agents.operations.provisioning import Provisioning
@@ -37,8 +39,8 @@ class Store(ProvisioningStore, CommandStore, Protocol):
     """Keeps groups, devices and commands across restarts."""
 
 
-class Broker(CommandBroker, EntityReader, Protocol):
-    """The context broker, as commands and questions need it."""
+class Broker(CommandBroker, EntityReader, SourceRegistry, Protocol):
+    """The context broker, as commands, questions and lazy attributes need it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Outside:
     store: Store | None
     notify_url: str
     """Where the broker tells of commands."""
+    provider_url: str = ""
+    """Where the broker asks for lazy attributes."""
 
 
 class Iot:
@@ -70,16 +74,22 @@ class Iot:
         self._devices = devices
         self._welcome = welcome
         self._welcomed: set[asyncio.Task[None]] = set()
+        self._lazy_registration = LazyRegistration(outside.broker, tally, outside.provider_url)
         self.provisioning = Provisioning(
-            outside.store, context=context, on_change=self._changed, lorawan_models=lorawan_models(devices.models)
+            outside.store,
+            context=context,
+            on_change=self._changed,
+            on_gone=self._lazy_registration.gone,
+            lorawan_models=lorawan_models(devices.models),
         )
         devices.provisioning = self.provisioning
+        self.lazy = LazyReading(outside.publisher, outside.poster)
         self.listening = Listening(outside.broker, tally, outside.notify_url)
         self._courier = DeviceCourier(
             outside.publisher,
             outside.poster,
             outside.encoder,
-            lambda: time.time_ns() // 1000,
+            _now,
             lambda model: encoder_key(devices.models[model]),
         )
         devices.on_registered = self.listening.watch
@@ -88,7 +98,7 @@ class Iot:
 
     def observer(self, then: Observer) -> Observer:
         """Looks at messages for what concerns commands, then lets `then` look."""
-        return Commanding(self.commands, self._courier, self._questions, then)
+        return Commanding(self.commands, self._courier, self._questions, self.lazy, then)
 
     async def load(self) -> list[str]:
         """Take up what is stored; gives the reasons why some of it could not be used.
@@ -99,6 +109,7 @@ class Iot:
         problems = await self.provisioning.load()
         await self.commands.load()
         self.listening.watch([*self._devices.commanded(), *self.provisioning.all()])
+        self._lazy_registration.watch(self.provisioning.all())
         return problems
 
     async def run(self) -> None:
@@ -106,6 +117,7 @@ class Iot:
         async with asyncio.TaskGroup() as group:
             for work in (self.provisioning.run, self.listening.run, self.commands.run, self._questions.run):
                 group.create_task(work())
+            group.create_task(self._lazy_registration.run())
 
     async def close(self) -> None:
         """End what is under way."""
@@ -114,6 +126,7 @@ class Iot:
     def _changed(self, devices: Sequence[Device]) -> None:
         self._devices.introduce_again(devices)
         self.listening.watch(devices)
+        self._lazy_registration.watch(devices)
         if self._welcome is not None:
             task = asyncio.get_running_loop().create_task(self._replay(devices))
             self._welcomed.add(task)

@@ -43,7 +43,8 @@ class Place:
         assert (await self.call("PATCH", url, {"switch": {"type": "Property", "value": value}}, TENANT))[0] == 204
 
     async def until(self, device: str, **wanted: Any) -> dict[str, Any]:
-        url = f"{self.broker}/ngsi-ld/v1/entities/{LAMP.format(device)}?format=simplified"
+        # What stands in the broker: lazy attributes are not asked for.
+        url = f"{self.broker}/ngsi-ld/v1/entities/{LAMP.format(device)}?local=true&format=simplified"
         found: Any = None
         for _ in range(300):
             _, found = await self.call("GET", url, headers=TENANT)
@@ -130,6 +131,37 @@ async def test_devices_measure_and_are_commanded_over_mqtt_and_http(place: Place
     await place.until("http", switch_status="DELIVERED", power=1000)
     assert (await place.call("POST", f"{place.agents}/iot/json/commands?i=http&k=key", {"switch": "dimmed"}))[0] == 200
     await place.until("http", switch_status="OK", switch_info="dimmed")
+
+
+async def test_a_lazy_attribute_is_asked_of_the_device_when_somebody_reads_it(place: Place) -> None:
+    await place.provision("devices", {"devices": [{
+        "device_id": "lazy", "apikey": "lazykey", "entity_type": "Lamp",
+        "attributes": [{"object_id": "p", "name": "power", "type": "Number"}],
+        "lazy": [{"object_id": "b", "name": "battery", "type": "Number"}],
+    }]})  # fmt: skip
+    lamp = f"{place.broker}/ngsi-ld/v1/entities/{LAMP.format('lazy')}"
+    async with aiomqtt.Client("127.0.0.1", place.mqtt_port) as mqtt:
+        await mqtt.subscribe("/lazykey/lazy/cmd", qos=1)
+        await mqtt.publish("/json/lazykey/lazy/attrs", json.dumps({"p": 5}), qos=1)
+        await place.until("lazy", power=5)
+        read = asyncio.create_task(place.call("GET", lamp + "?format=simplified", headers=TENANT))
+        asked = await asyncio.wait_for(anext(mqtt.messages), 10)
+        assert asked.payload == b'{"b":""}'
+        await mqtt.publish("/json/lazykey/lazy/attrs", json.dumps({"b": 70}), qos=1)
+        _, found = await read
+        assert (found["battery"], found["power"]) == (70, 5)
+    _, stored = await place.call("GET", lamp + "?local=true&format=simplified", headers=TENANT)
+    assert "battery" not in stored
+    assert "b" not in stored
+    status, _ = await place.call("DELETE", f"{place.agents}/iot/devices/lazy", headers=IOT)
+    assert status == 204
+    registrations = f"{place.broker}/ngsi-ld/v1/csourceRegistrations?type=Lamp"
+    for _ in range(100):
+        _, registered = await place.call("GET", registrations, headers=TENANT)
+        if registered == []:
+            break
+        await asyncio.sleep(0.05)
+    assert registered == []
 
 
 async def test_devices_over_http_are_told_what_is_wrong(place: Place) -> None:
