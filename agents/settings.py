@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.core.tokens import read_tokens
 from agents.core.topics import NETWORK_SUBSCRIPTIONS, SUBSCRIPTIONS
+from agents.networks.lorawan import HTTP_NETWORKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Settings:
     mqtt_topics: tuple[str, ...]
     lorawan_mqtt_url: str | None
     lorawan_topics: tuple[str, ...]
+    lorawan_tokens: Mapping[str, str]
     data_dir: Path
     codecs_dir: Path
     spool_mb: int
@@ -50,6 +53,12 @@ _OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
     ("--mqtt-topics", "ECLOR_MQTT_TOPICS", ",".join(SUBSCRIPTIONS), "topic filters to subscribe to, with commas"),
     ("--lorawan-mqtt-url", "ECLOR_LORAWAN_MQTT_URL", None, "MQTT server of a LoRaWAN network server that has its own"),
     ("--lorawan-topics", "ECLOR_LORAWAN_TOPICS", ",".join(NETWORK_SUBSCRIPTIONS), "topic filters there, with commas"),
+    (
+        "--lorawan-tokens",
+        "ECLOR_LORAWAN_TOKENS",
+        "",
+        "what network servers that post to /lorawan have to show: tts=TOKEN,chirpstack=TOKEN or one TOKEN for all",
+    ),
     ("--data-dir", "ECLOR_DATA_DIR", ".eclor", "where messages are kept until the broker has them"),
     ("--codecs-dir", "ECLOR_CODECS_DIR", None, "what `eclor codec import` took; default: codecs in the data directory"),
     ("--spool-mb", "ECLOR_SPOOL_MB", "4096", "how much of them, in megabytes"),
@@ -71,6 +80,10 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         parser.error("--south-port is a number from 0 to 65535")
     if given.spool_mb < 1:
         parser.error("--spool-mb is a number from 1")
+    try:
+        lorawan_tokens = read_tokens(given.lorawan_tokens, HTTP_NETWORKS)
+    except ValueError as problem:
+        parser.error(f"--lorawan-tokens: {problem}")
     return Settings(
         broker_url=given.broker_url,
         mqtt_url=given.mqtt_url,
@@ -86,6 +99,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         mqtt_topics=_list(given.mqtt_topics),
         lorawan_mqtt_url=given.lorawan_mqtt_url or None,
         lorawan_topics=_list(given.lorawan_topics),
+        lorawan_tokens=lorawan_tokens,
         data_dir=Path(given.data_dir),
         codecs_dir=Path(given.codecs_dir or Path(given.data_dir) / "codecs"),
         spool_mb=given.spool_mb,
