@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
+from starlette.requests import Request
+from starlette.routing import Match, Route
 from starlette.staticfiles import StaticFiles
 
 from broker.http.deliveries import Deliveries, add_deliveries
@@ -50,11 +52,25 @@ def application(
         add_indexes(app, indexes)
     _add_page(app)
     _describe_api(app, public_url)
+    app.add_exception_handler(405, _refuse_method)
     return app
 
 
+async def _refuse_method(request: Request, _error: Exception) -> JSONResponse:
+    """405 with the methods of all routes of the path, where FastAPI would name those of the first alone."""
+    routes = [each for each in request.app.routes if isinstance(each, Route)]
+    found = [each for each in routes if each.matches(request.scope)[0] is not Match.NONE]
+    methods = {name for each in found for name in each.methods or ()}
+    return JSONResponse({"detail": "Method Not Allowed"}, 405, {"Allow": ", ".join(sorted(methods))})
+
+
 def _add_state(app: FastAPI, health: Callable[[], Awaitable[dict[str, Any]]], metrics: Metrics) -> None:
-    @app.get("/health", summary="Whether the broker and what it depends on are well", tags=["State"])
+    @app.get(
+        "/health",
+        summary="Whether the broker and what it depends on are well",
+        tags=["State"],
+        responses={503: {"description": "Something is not; the members of the body tell what."}},
+    )
     async def read_health() -> JSONResponse:
         state = await health()
         return JSONResponse(state, status_code=200 if state.get("status") == "ok" else 503)
@@ -64,7 +80,12 @@ def _add_state(app: FastAPI, health: Callable[[], Awaitable[dict[str, Any]]], me
     async def read_version() -> dict[str, str]:
         return {"name": "ECLOR", "version": app.version, "specification": f"ETSI GS CIM 009 V{OURS[0]}.{OURS[1]}.1"}
 
-    @app.get("/metrics", summary="Counters in the text format of Prometheus", tags=["State"])
+    @app.get(
+        "/metrics",
+        summary="Counters in the text format of Prometheus",
+        tags=["State"],
+        response_class=PlainTextResponse,
+    )
     async def read_metrics() -> PlainTextResponse:
         return PlainTextResponse(metrics.text(), media_type="text/plain; version=0.0.4")
 

@@ -4,6 +4,7 @@ Who is let in differs: an invitation's token opens that invitation, a departure 
 operator, who has the token that is derived from the broker's secret.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -27,6 +28,8 @@ from broker.operations.membership.status import status, told_member
 LARGEST = 262_144
 """Bytes of a request: an offer with a detailed area has some tens of kB."""
 
+_VARIABLE = re.compile(r"{(\w+)(?::\w+)?}")
+
 _Handler: TypeAlias = Callable[[Membership, Request], Awaitable[Any]]
 
 _WITHOUT = (
@@ -36,6 +39,7 @@ _WITHOUT = (
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"description": "Something is missing in the request, or is not as it has to be."},
     403: {"description": "The token, the signature or the invitation is not good."},
+    404: {"description": "There is no such thing."},
     422: {"description": "This broker has no secret of its own."},
 }
 
@@ -68,8 +72,19 @@ def add_federation(app: FastAPI, joining: Joining) -> None:
                     joining.changed()
             return Response(status_code=code) if answer is None else JSONResponse(answer, status_code=code)
 
+        variables = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in _VARIABLE.findall(path)
+        ]
         app.add_api_route(
-            path, serve, methods=[method], summary=summary, tags=["Federation"], responses=_PROBLEMS, status_code=code
+            path,
+            serve,
+            methods=[method],
+            summary=summary,
+            tags=["Federation"],
+            responses=_PROBLEMS,
+            status_code=code,
+            openapi_extra={"parameters": variables} if variables else None,
         )
 
     add("GET", "/federation/invitations/{id}", "Read an invitation, with its token", _read_invitation)

@@ -111,3 +111,21 @@ async def test_what_is_not_there_is_404(client: Client) -> None:
     assert (await client.get("//page/nothing.js")).status == 404
     assert (await client.get("//nothing")).status == 404
     assert (await client.get("//page/../gateway.py")).status == 404
+
+
+async def test_6_3_2_other_paths_than_the_api_name_the_methods_of_all_their_routes(client: Client) -> None:
+    answer = await client.call("PATCH", "//version")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET")
+
+
+async def test_the_description_of_the_state_says_what_comes(client: Client) -> None:
+    paths = (await description(client))["paths"]
+    assert paths["/metrics"]["get"]["responses"]["200"]["content"].keys() == {"text/plain"}
+    assert "503" in paths["/health"]["get"]["responses"]
+
+
+async def test_variables_of_every_path_are_described(client: Client) -> None:
+    for path, operations in (await description(client))["paths"].items():
+        for operation in operations.values():
+            described = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"}
+            assert described == set(re.findall(r"{(\w+)}", path)), path
