@@ -26,6 +26,8 @@ HOSTED = "Hosted"
 IMPLICIT = "ImplicitlyCreated"
 KINDS = (CACHED, HOSTED, IMPLICIT)
 
+_NOT_CACHED = f"only a @context of kind {CACHED} can be reloaded"
+
 PATH = "/ngsi-ld/v1/jsonldContexts/"
 """Where stored contexts are served, followed by their local identifier (clause 6.30)."""
 
@@ -97,7 +99,8 @@ async def serve_context(ports: Ports, context_id: str, base_url: str, *, details
 async def delete_context(ports: Ports, context_id: str, *, reload: bool = False) -> None:
     """Clause 5.13.5: remove an entry, or with `reload` download it anew and put that in its place.
 
-    Raises ResourceNotFound; BadRequestData where it cannot be reloaded or belongs to the broker;
+    Raises ResourceNotFound; BadRequestData where it cannot be reloaded, as it is not kept or not of kind Cached, or
+    belongs to the broker;
     LdContextNotAvailable where the download fails, and then the old one stays.
     """
     if not context_id:
@@ -105,6 +108,9 @@ async def delete_context(ports: Ports, context_id: str, *, reload: bool = False)
     entry = await ports.contexts.get(context_id)
     if entry is None:
         if not ports.loader.is_bundled(context_id):
+            # Clause 5.13.5.4 has two rules for a reload of what is not there; only a cached @context can be reloaded.
+            if reload:
+                raise BadRequestData(f"{_NOT_CACHED}, and {context_id[:200]!r} is not kept here")
             raise _not_found(context_id)
         if not reload:
             raise BadRequestData(f"{context_id} comes with the broker and cannot be deleted")
@@ -118,7 +124,7 @@ async def delete_context(ports: Ports, context_id: str, *, reload: bool = False)
 
 async def _reload(ports: Ports, entry: Mapping[str, Any]) -> None:
     if entry["kind"] != CACHED:
-        raise BadRequestData(f"only a @context of kind {CACHED} can be reloaded, this one is {entry['kind']}")
+        raise BadRequestData(f"{_NOT_CACHED}, and this one is {entry['kind']}")
     try:
         await ports.loader.reload(entry["url"])
     except BadRequestData as error:

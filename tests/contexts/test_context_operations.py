@@ -132,6 +132,13 @@ async def test_5_13_5_reload_replaces_and_a_failed_one_keeps_the_old(ports: Port
     assert (await ports.loader.load(url)).expand_term("a") == "https://example.org/new"
 
 
+async def test_5_13_5_4_what_is_not_kept_is_neither_found_nor_of_a_kind_to_reload(ports: Ports) -> None:
+    with pytest.raises(ResourceNotFound):
+        await delete_context(ports, "https://example.org/absent.jsonld")
+    with pytest.raises(BadRequestData, match="not kept"):
+        await delete_context(ports, "https://example.org/absent.jsonld", reload=True)
+
+
 async def test_5_13_5_what_cannot_be_deleted_or_reloaded(ports: Ports) -> None:
     for unknown in ("12345", "https://example.org/unknown"):
         with pytest.raises(ResourceNotFound):
