@@ -68,8 +68,9 @@ class Agents:
             topics=[share + topic for topic in settings.mqtt_topics],
             client_id=settings.mqtt_client_id,
             on_change=lambda event, detail: _log.info(event, detail=detail),
+            on_lost=lambda: self.tally.count("lost_qos0"),
         )
-        self._network = _network_server(settings, share)
+        self._network = _network_server(settings, share, on_lost=lambda: self.tally.count("lost_qos0"))
         forwarder = Forwarder(
             self._broker,
             self.tally,
@@ -222,7 +223,7 @@ def create_app(settings: Settings, log_level: LogLevel | None = None) -> FastAPI
     return app
 
 
-def _network_server(settings: Settings, share: str) -> MqttSource | None:
+def _network_server(settings: Settings, share: str, on_lost: Callable[[], None]) -> MqttSource | None:
     if settings.lorawan_mqtt_url is None:
         return None
     return MqttSource(
@@ -230,6 +231,7 @@ def _network_server(settings: Settings, share: str) -> MqttSource | None:
         topics=[share + topic for topic in settings.lorawan_topics],
         client_id=f"{settings.mqtt_client_id}-lorawan",
         on_change=lambda event, detail: _log.info(f"network_server_{event}", detail=detail),
+        on_lost=on_lost,
     )
 
 

@@ -56,8 +56,9 @@ def parse_address(url: str) -> MqttAddress:
 class _Connection(aiomqtt.Client):
     """A client that leaves the acknowledgement to us."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, on_lost: Callable[[], None], **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._on_lost = on_lost
         self._client.manual_ack_set(True)
         self.overflowed = False
 
@@ -65,7 +66,10 @@ class _Connection(aiomqtt.Client):
         # The library's own message leaves out the flag of repetition, and checks topics that the broker has checked.
         if self._queue.full():
             # Of QoS 1 that is no loss, but somebody has to ask for it again.
-            self.overflowed = self.overflowed or message.qos > 0
+            if message.qos > 0:
+                self.overflowed = True
+            else:
+                self._on_lost()
         else:
             self._queue.put_nowait(message)
 
@@ -91,13 +95,16 @@ class MqttSource:
         queue: int = QUEUE,
         backoff: Backoff | None = None,
         on_change: Callable[[str, str], None] = lambda event, detail: None,
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_lost` is told of each message of QoS 0 that found no room in the queue."""
         self._address = address
         self._client_id = client_id
         self._topics = topics
         self._queue = queue
         self._backoff = backoff or Backoff()
         self._on_change = on_change
+        self._on_lost = on_lost
         self._connection: _Connection | None = None
 
     @property
@@ -174,6 +181,7 @@ class MqttSource:
             identifier=self._client_id,
             clean_session=False,
             max_queued_incoming_messages=self._queue,
+            on_lost=self._on_lost,
             tls_params=aiomqtt.TLSParameters() if self._address.tls else None,
         )
 

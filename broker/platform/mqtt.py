@@ -21,8 +21,16 @@ HOST = "127.0.0.1"
 _ALSO_IN = "/usr/local/sbin:/usr/sbin:/opt/homebrew/sbin"
 # Bytes of one message: a LoRaWAN uplink event has a few kB, a camera's JSON tens of them.
 _LARGEST_MESSAGE = 1_048_576
-# Messages kept for a client that is away: three quarters of an hour of 200 devices that report every 30 s.
-_MESSAGES_KEPT = 20_000
+# Messages kept for a client that is away, and their bytes: an hour of 27 a second. Whatever is kept is written anew
+# each time the store is saved, which sets the limit: at worst 64 MB every five seconds.
+_MESSAGES_KEPT = 100_000
+_BYTES_KEPT = 67_108_864
+# Seconds between two savings: what waits for a client that is away and came later is lost when the server is killed.
+# What is on its way to the agents hardly waits there at all, as they take it into their own spool.
+_SAVED_EVERY = 5
+# Messages on their way to one client at once: as many as the agents put into their spool in one go, so that little
+# waits in the server's memory.
+_ON_THEIR_WAY = 1_000
 
 
 def find_mosquitto() -> Path | None:
@@ -48,9 +56,12 @@ def mosquitto_configuration(port: int, store: Path) -> str:
         "allow_anonymous true",
         "persistence true",
         f"persistence_location {store}/",
-        "autosave_interval 60",
+        f"autosave_interval {_SAVED_EVERY}",
         f"max_packet_size {_LARGEST_MESSAGE}",
         f"max_queued_messages {_MESSAGES_KEPT}",
+        f"max_queued_bytes {_BYTES_KEPT}",
+        f"max_inflight_messages {_ON_THEIR_WAY}",
+        "queue_qos0_messages true",
         "log_dest stderr",
         "log_type error",
         "log_type warning",

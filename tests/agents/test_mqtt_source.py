@@ -8,7 +8,7 @@ import pytest
 from agents.adapters.mqtt import MqttSource, parse_address
 from agents.core.errors import InvalidDescription
 from agents.operations.backoff import Backoff
-from tests.agents.conftest import Mosquitto
+from tests.agents.conftest import Mosquitto, eventually
 
 TOPIC = "/k/d/attrs"
 
@@ -49,6 +49,20 @@ async def test_what_was_not_acknowledged_comes_again_to_the_next_process(mosquit
     second = source(mosquitto)
     assert await take(second) == [b"2"]
     await second.close()
+
+
+async def test_messages_of_qos_0_that_find_no_room_are_counted(mosquitto: Mosquitto) -> None:
+    lost: list[int] = []
+    small = MqttSource(
+        parse_address(mosquitto.url), client_id="small", topics=["/+/+/attrs"], queue=5, on_lost=lambda: lost.append(1)
+    )
+    await small._connect()
+    async with aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
+        for number in range(8):
+            await client.publish(TOPIC, str(number).encode(), qos=0)
+    await eventually(lambda: len(lost) == 3)
+    assert await take(small) == [b"0", b"1", b"2", b"3", b"4"]
+    await small.close()
 
 
 async def test_messages_sent_while_nobody_was_connected_are_delivered(mosquitto: Mosquitto) -> None:
