@@ -109,6 +109,19 @@ def _check_list(name: str, members: object) -> None:
         for text in ("object_id", "expression", "entity_name", "entity_type", "type"):
             if each.get(text) is not None and not isinstance(each[text], str):
                 raise wrong_syntax(f"{name}: {own}: {text} is a string")
-        for inner in ("metadata", "mqtt", "headers"):
+        for inner in ("metadata", "mqtt", "headers", "link"):
             if each.get(inner) is not None and not isinstance(each[inner], Mapping):
                 raise wrong_syntax(f"{name}: {own}: {inner} is an object")
+        if name == "static_attributes" and each.get("link") is not None:
+            _check_link(own, each)
+
+
+def _check_link(own: str, described: Mapping[str, Any]) -> None:
+    link = described["link"]
+    attributes = link.get("attributes")
+    if not isinstance(attributes, list) or not all(isinstance(each, str) for each in attributes):
+        raise wrong_syntax(f"static_attributes: {own}: link has attributes, a list of names")
+    if not all(link.get(each) is None or isinstance(link[each], str) for each in ("name", "type")):
+        raise wrong_syntax(f"static_attributes: {own}: name and type of a link are strings")
+    if not isinstance(described.get("value"), str):
+        raise wrong_syntax(f"static_attributes: {own}: its value names the linked entity")

@@ -148,9 +148,20 @@ class _Work:
             if introduce or self._provisioned.entity_name is not None:
                 own = {**statics, **own}
             found.append({"id": name, "type": device.entity_type, **own, "@context": device.context})
+            found += self._linked(name, own)
         for target, attributes in self._made.items():
             if target is not None:
                 found.append({"id": target[0], "type": target[1], **attributes, "@context": device.context})
+        return found
+
+    def _linked(self, entity: str, own: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Entities that show some of these attributes too, each telling from where."""
+        found = []
+        for link in self._provisioned.links:
+            source = {link.relationship: {"type": "Relationship", "object": entity}}
+            shown = {name: {**each, **source} for name, each in own.items() if name in link.attributes}
+            if shown:
+                found.append({"id": link.entity, "type": link.type, **shown, "@context": self._device.context})
         return found
 
     def _value(self, each: Attribute) -> Any:

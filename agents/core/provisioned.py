@@ -36,6 +36,16 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Another entity that shows some of the device's attributes too, each with a Relationship to the device's."""
+
+    entity: str
+    type: str
+    attributes: frozenset[str]
+    relationship: str
+
+
+@dataclass(frozen=True, slots=True)
 class Provisioned:
     """All that a provisioning says of a device."""
 
@@ -53,6 +63,7 @@ class Provisioned:
     """Static attributes, normalized."""
     static_values: Mapping[str, Any]
     """The same for expressions."""
+    links: tuple[Link, ...] = ()
     explicit: "bool | Sequence[Any] | Expression" = False
     entity_name: Expression | None = None
     timestamp: bool = True
@@ -60,6 +71,8 @@ class Provisioned:
     payload_type: str = "iotagent"
     lazy: tuple[Attribute, ...] = ()
     """Attributes that are not stored: the device is asked when somebody reads them."""
+    store_last_measure: bool = False
+    """What it sent last is shown with the device."""
     lorawan: Mapping[str, Any] = field(default_factory=dict)
     """`internal_attributes.lorawan` of FIWARE's LoRaWAN agent."""
 
@@ -93,11 +106,13 @@ def device(document: Mapping[str, Any], group: Mapping[str, Any] | None, context
         commands={each["name"]: command_attribute(each) for each in _members(group, document, "commands")},
         statics={name: _static(each) for name, each in statics.items()},
         static_values={name: each.get("value") for name, each in statics.items()},
+        links=tuple(_link(each) for each in statics.values() if each.get("link")),
         explicit=_explicit(merged.get("explicitAttrs", False)),
         entity_name=expression(merged["entityNameExp"]) if merged.get("entityNameExp") else None,
         timestamp=merged.get("timestamp") is not False,
         zone=_zone(merged.get("timezone")),
         payload_type=str(merged.get("payloadType") or "iotagent").lower(),
+        store_last_measure=merged.get("storeLastMeasure") is True,
         lorawan=internal.get("lorawan", {}),
     )
     conjunction = group.get("defaultEntityNameConjunction") or ":"
@@ -177,6 +192,15 @@ def _static(described: Mapping[str, Any]) -> dict[str, Any]:
         )  # fmt: skip
     except NotEvaluable as problem:
         raise InvalidDescription(f"static_attributes: {described['name']}: {problem}") from None
+
+
+def _link(described: Mapping[str, Any]) -> Link:
+    """The `link` of a static attribute, whose value is the linked entity."""
+    link, name = described["link"], described.get("value")
+    if not isinstance(link, Mapping) or not isinstance(name, str):
+        raise InvalidDescription(f"static_attributes: {described['name']}: link is an object, the value an entity")
+    kind = link.get("type") or name.removeprefix("urn:ngsi-ld:").partition(":")[0]
+    return Link(entity_id(name, kind), kind, frozenset(link.get("attributes") or ()), link.get("name") or "providedBy")
 
 
 def _explicit(given: Any) -> "bool | Sequence[Any] | Expression":

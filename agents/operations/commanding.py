@@ -1,8 +1,9 @@
-"""What messages of devices mean for commands and lazy attributes: results, acknowledgements, answers."""
+"""What messages of devices mean beside what is stored: results of commands, values of lazy attributes, the last one."""
 
 from agents.operations.commands import Commands, commands_of
 from agents.operations.courier import DeviceCourier
 from agents.operations.item import Item, Observer
+from agents.operations.last_measures import LastMeasures
 from agents.operations.lazy_reading import LazyReading
 from agents.operations.questions import Questions
 
@@ -11,12 +12,19 @@ class Commanding:
     """Looks at every message before the next observer does."""
 
     def __init__(
-        self, commands: Commands, courier: DeviceCourier, questions: Questions, lazy: LazyReading, then: Observer
+        self,
+        commands: Commands,
+        courier: DeviceCourier,
+        questions: Questions,
+        lazy: LazyReading,
+        last: LastMeasures,
+        then: Observer,
     ) -> None:
         self._commands = commands
         self._courier = courier
         self._questions = questions
         self._lazy = lazy
+        self._last = last
         self._then = then
 
     def observe(self, item: Item) -> None:
@@ -34,6 +42,7 @@ class Commanding:
             self._commands.settled(told.get("downlinks", ()), told["delivery"], told.get("detail", ""))
         elif uplink.kind == "measures":
             self._lazy.heard(device, item.measures or {}, item.time)
+            self._last.heard(device, item.measures or {}, item.time)
         if commands_of(device):
             self._commands.heard(device)
         self._then.observe(item)

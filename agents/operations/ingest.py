@@ -194,8 +194,10 @@ class Ingest:
             try:
                 entities = self._entities(item, introduce)
                 _check_writable(entities)
-                item.entities, item.introduces = entities, introduce
-                introduced.add(device.id)
+                # What was said of lazy attributes alone is not stored, and takes nothing along.
+                item.entities, item.introduces = entities, introduce and bool(entities)
+                if entities:
+                    introduced.add(device.id)
             except Rejected as error:
                 item.error = error
 

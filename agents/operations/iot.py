@@ -98,7 +98,9 @@ class Iot:
 
     def observer(self, then: Observer) -> Observer:
         """Looks at messages for what concerns commands, then lets `then` look."""
-        return Commanding(self.commands, self._courier, self._questions, self.lazy, then)
+        return Commanding(
+            self.commands, self._courier, self._questions, self.lazy, self.provisioning.last_measures, then
+        )
 
     async def load(self) -> list[str]:
         """Take up what is stored; gives the reasons why some of it could not be used.

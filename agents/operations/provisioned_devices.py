@@ -13,6 +13,7 @@ from agents.core.provisioned import MODEL, device
 from agents.networks import ultralight
 from agents.operations.device_table import DeviceTable, Entry
 from agents.operations.groups import Groups
+from agents.operations.last_measures import LastMeasures
 from agents.operations.waiting_devices import WaitingDevices
 
 DEVICES_LIMIT = 200_000
@@ -41,6 +42,7 @@ class ProvisionedDevices:
         self._groups = Groups()
         self._table = DeviceTable()
         self._waiting = WaitingDevices()
+        self.last_measures = LastMeasures()
         self._unsaved: list[dict[str, Any]] = []
         self._autoprovisioned = asyncio.Event()
 

@@ -161,7 +161,7 @@ class Provisioning(ProvisionedDevices):
 
     def devices(self, service: str, subservice: str) -> list[dict[str, Any]]:
         """Devices of a service, as clients read them; the path `/*` means all of its paths."""
-        return [_shown(entry) for entry in self._of(service, subservice)]
+        return [self._shown(entry) for entry in self._of(service, subservice)]
 
     def device(self, service: str, subservice: str, identifier: str, apikey: str | None = None) -> dict[str, Any]:
         """One device, as clients read it.
@@ -169,7 +169,7 @@ class Provisioning(ProvisionedDevices):
         Raises:
             ProvisioningError: There is no such device.
         """
-        return _shown(self._table.one(service, subservice, identifier, apikey))
+        return self._shown(self._table.one(service, subservice, identifier, apikey))
 
     async def change_device(
         self, given: object, service: str, subservice: str, identifier: str, apikey: str | None = None
@@ -180,6 +180,7 @@ class Provisioning(ProvisionedDevices):
             ProvisioningError: There is no such device, or the change is wrong.
         """
         changed = changes(given, ("device_id", "apikey") if apikey else ("device_id",))
+        clears = changed.pop("lastMeasure", None) == {}
         async with self._changing:
             entry = self._table.one(service, subservice, identifier, apikey)
             new = {**entry.document, **changed}
@@ -190,6 +191,8 @@ class Provisioning(ProvisionedDevices):
             if moved:
                 await self._store.remove_devices([entry.document])
             self._table.forget(entry)
+            if clears:
+                self.last_measures.forget(entry.device)
             found = self._entered(new, made).device
             if found.entity_id != entry.device.entity_id:
                 self._on_gone([entry.device])
@@ -238,19 +241,21 @@ class Provisioning(ProvisionedDevices):
         await self._store.remove_devices([each.document for each in entries])
         for each in entries:
             self._table.forget(each)
+            self.last_measures.forget(each.device)
         self._on_gone([each.device for each in entries])
+
+    def _shown(self, entry: Entry) -> dict[str, Any]:
+        found = entry.device
+        polling = found.provisioned.transport == "HTTP" and not found.provisioned.endpoint
+        shown = shown_device(entry.document, found.entity_id, found.entity_type, polling=polling)
+        last = self.last_measures.of(found)
+        return shown if last is None else {**shown, "lastMeasure": last}
 
     def _refresh(self, service: str, subservice: str) -> None:
         """Make the devices of a service and path anew, whose groups changed."""
         renewed = [self._table.renew(each, self._made(each.document)).device for each in self._of(service, subservice)]
         if renewed:
             self.on_change(renewed)
-
-
-def _shown(entry: Entry) -> dict[str, Any]:
-    found = entry.device
-    polling = found.provisioned.transport == "HTTP" and not found.provisioned.endpoint
-    return shown_device(entry.document, found.entity_id, found.entity_type, polling=polling)
 
 
 def _within(given: Sequence[object], present: int, limit: int, what: str) -> None:

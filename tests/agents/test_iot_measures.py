@@ -181,6 +181,31 @@ def test_attributes_of_other_entities_go_there_and_nowhere_else() -> None:
     assert entities[1]["type"] == "Lane"
 
 
+def test_a_link_shows_attributes_in_another_entity_too_with_where_they_are_from() -> None:
+    link = {"attributes": ["temperature", "missing"], "type": "Building"}
+    found = made(
+        attributes=[{"object_id": "t", "name": "temperature", "type": "Number"}],
+        static_attributes=[
+            {"name": "building", "type": "Relationship", "value": "urn:ngsi-ld:Building:1", "link": link},
+            {
+                "name": "floor",
+                "type": "Text",
+                "value": "urn:ngsi-ld:Floor:2",
+                "link": {"attributes": ["h"], "name": "of"},
+            },
+        ],
+    )
+    own, linked = told(found, {"t": 21}).entities
+    assert "providedBy" not in own["temperature"]
+    assert (linked["id"], linked["type"]) == ("urn:ngsi-ld:Building:1", "Building")
+    assert set(linked) == {"id", "type", "temperature", "@context"}
+    assert linked["temperature"]["value"] == 21
+    assert linked["temperature"]["providedBy"] == {"type": "Relationship", "object": "urn:ngsi-ld:Room:d1"}
+    _, floor = told(found, {"h": 50}, introduce=True).entities
+    assert (floor["id"], floor["type"]) == ("urn:ngsi-ld:Floor:2", "Floor")
+    assert floor["h"]["of"]["object"] == "urn:ngsi-ld:Room:d1"
+
+
 def test_the_device_goes_before_its_group_and_adds_to_it() -> None:
     group = {
         "apikey": "g",

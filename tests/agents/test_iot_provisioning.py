@@ -96,6 +96,10 @@ async def test_requests_without_their_headers_are_refused(iot: Calls, missing: s
         ("/iot/devices", {"devices": [{"device_id": "a", "timezone": "Moon"}]}),
         ("/iot/devices", {"devices": [{"device_id": "a", "timestamp": "yes"}]}),
         ("/iot/devices", {"devices": [1]}),
+        (
+            "/iot/devices",
+            {"devices": [{"device_id": "a", "static_attributes": [{"name": "b", "value": 1, "link": {}}]}]},
+        ),
         ("/iot/op/delete", {"devices": [{}]}),
     ],
 )
@@ -251,3 +255,17 @@ async def test_nothing_changes_while_the_store_is_away() -> None:
     assert "hunter2" not in told.value.detail
     assert provisioning.groups("openiot", "/") == []
     await store.close()
+
+
+async def test_the_last_measure_is_shown_where_that_was_asked_for_until_it_is_cleared(
+    iot: Calls, provisioning: Provisioning
+) -> None:
+    devices = [{"device_id": "d1", "storeLastMeasure": True}, {"device_id": "d2"}]
+    await iot.post("/iot/devices", {"devices": devices})
+    for found in provisioning.all():
+        provisioning.last_measures.heard(found, {"t": 1}, 1_795_435_200_000_000)
+    shown = (await iot.get("/iot/devices/d1"))[1]
+    assert shown["lastMeasure"] == {"timestamp": "2026-11-23T12:00:00Z", "measure": [{"t": 1}]}
+    assert "lastMeasure" not in (await iot.get("/iot/devices/d2"))[1]
+    assert await iot.put("/iot/devices/d1", {"lastMeasure": {}}) == (204, None)
+    assert "lastMeasure" not in (await iot.get("/iot/devices/d1"))[1]
