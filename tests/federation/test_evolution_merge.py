@@ -57,7 +57,7 @@ def told(evolution: Evolution | None) -> Any:
 
 @given(sources, st.sampled_from(["observedAt", "modifiedAt"]))
 def test_4_5_5_the_order_of_sources_changes_nothing(versions: dict[str, Evolution], timeproperty: str) -> None:
-    backwards = dict(reversed(versions.items()))
+    backwards = dict(zip(versions, reversed(versions.values()), strict=True))
     assert told(merge_evolutions(versions, {}, timeproperty)) == told(merge_evolutions(backwards, {}, timeproperty))
 
 

@@ -5,8 +5,13 @@ from typing import Any
 
 from broker.adapters.mongo import history_compaction as compaction
 from broker.adapters.mongo.history_lock import locked
+from broker.adapters.mongo.history_ranges import range_filter
 from broker.core.model.entity import Entity
+from broker.core.model.instant import format_instant
+from broker.core.ql.temporal import TemporalQuery
+from broker.core.temporal.evolution import Demand
 from broker.core.temporal.policy import parse_retention
+from broker.core.temporal.sample import deleted
 from tests.http.client import Client
 from tests.temporal.conftest import World
 
@@ -218,3 +223,46 @@ async def test_the_lock_is_held_by_one_and_ends_with_its_lease(world: World) -> 
     await world.database["historyLocks"].insert_one({"_id": ENTITY, "until": 0, "holder": "gone"})
     await work("d")
     assert await world.database["historyLocks"].count_documents({}) == 0
+
+
+async def test_4_11_ranges_of_other_times_read_only_the_chunks_concerned(world: World) -> None:
+    await fill(world, 2_500)
+    await compaction.compact(world.database, ENTITY)
+    start = START + 1_200 * MINUTE
+    for timeproperty in ("observedAt", "modifiedAt"):
+        demand = Demand(TemporalQuery(start, start + 10 * MINUTE, timeproperty), page=5)
+        assert await world.database["chunks"].count_documents(range_filter([ENTITY], demand)) == 1
+        query = f"timerel=after&timeAt={format_instant(start)}&timeproperty={timeproperty}"
+        answer = await world.client.get(f"{HERE}?{query}")
+        assert [each["value"] for each in answer.json[TEMP]] == [number / 10 for number in range(1_200, 1_210)]
+    for query, found in (
+        (TemporalQuery(START, None, "createdAt"), 3),
+        (TemporalQuery(None, START, "createdAt"), 0),
+        (TemporalQuery(START, None, "deletedAt"), 0),
+    ):
+        assert await world.database["chunks"].count_documents(range_filter([ENTITY], Demand(query))) == found
+    await world.database["chunks"].update_many({}, {"$unset": {"modified": "", "created": "", "deleted": ""}})
+    early = Demand(TemporalQuery(start, None, "modifiedAt"))
+    assert await world.database["chunks"].count_documents(range_filter([ENTITY], early)) == 3
+    answer = await world.client.get(f"{HERE}?timerel=after&timeAt={format_instant(start)}&timeproperty=modifiedAt")
+    assert answer.json[TEMP][0]["value"] == 120
+
+
+async def test_4_11_deletions_in_chunks_are_found_by_their_time(world: World, client: Client) -> None:
+    await fill(world, 20)
+    marker = deleted({"type": "Property"}, START + 30 * MINUTE)
+    await world.history.add("", Entity(ENTITY, ["urn:Room"], {TEMP: [marker]}), START + 30 * MINUTE)
+    await compaction.compact(world.database, ENTITY)
+    for time, status in ((START + 30 * MINUTE, 200), (START + 31 * MINUTE, 404)):
+        query = f"timerel=after&timeAt={format_instant(time)}&timeproperty=deletedAt"
+        assert (await client.get(f"{HERE}?{query}")).status == status
+
+
+async def test_retention_of_hours_reaches_what_is_not_packed_yet(world: World, client: Client) -> None:
+    await record(world, range(0, 120, 10))
+    policy = parse_retention("PT1H")
+    assert await world.history.retain("", parse_retention("/Hall=PT1H"), START + 120 * MINUTE) == 0
+    assert await world.history.retain("", parse_retention("P30D"), START + 120 * MINUTE) == 0
+    assert await count(client) == 12
+    assert await world.history.retain("", policy, START + 120 * MINUTE) == 6
+    assert await count(client) == 6

@@ -17,7 +17,7 @@ from broker.adapters.mongo.errors import translate
 from broker.adapters.mongo.history_compaction import compact_due, has_history, retain
 from broker.adapters.mongo.history_documents import chunk_of, of_import, samples_of, whole_range
 from broker.adapters.mongo.history_lock import locked
-from broker.adapters.mongo.history_ranges import chosen, range_filter
+from broker.adapters.mongo.history_ranges import DIRECTORY, chosen, range_filter
 from broker.core.model.entity import Attributes, Entity, Instance
 from broker.core.model.errors import BadRequestData, TooComplexQuery
 from broker.core.model.instant import Instant
@@ -262,7 +262,7 @@ async def _load_chunks(database: Database, by_id: dict[str, Evolution], demand: 
     chunks = database["chunks"]
     query = range_filter(list(by_id), demand)
     if demand.page is not None:
-        directory = await chunks.find(query, {"e": 1, "a": 1, "n": 1, "first": 1, "last": 1}).to_list()
+        directory = await chunks.find(query, DIRECTORY).to_list()
         if sum(each["n"] for each in directory) > _FEW:
             query = {"_id": {"$in": chosen(directory, demand)}}
         elif not directory:

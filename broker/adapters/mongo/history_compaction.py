@@ -71,7 +71,7 @@ async def compact(database: Database, entity_id: str) -> int:
 
 
 async def retain(database: Database, tenant: str, policy: Policy[Period | None], now: Instant) -> int:
-    """Delete samples recorded longer ago than the policy keeps them; how many chunks that concerned."""
+    """Delete samples recorded longer ago than the policy keeps them; how many chunks and documents that concerned."""
     periods = [rule.answer for rule in policy.rules if rule.answer is not None]
     if not periods:
         return 0
@@ -85,9 +85,28 @@ async def retain(database: Database, tenant: str, policy: Policy[Period | None],
         concerned += 1
         async with locked(database, chunk["e"]):
             await _trim(database, chunk["_id"], oldest)
+    if latest > now - 2 * _OLD:
+        concerned += await _retain_recent(database, tenant, policy, now, latest)
     if concerned:
         await _forget_traces(database, latest)
     return concerned
+
+
+async def _retain_recent(
+    database: Database, tenant: str, policy: Policy[Period | None], now: Instant, latest: Instant
+) -> int:
+    """Delete what is kept so shortly that it may not be packed yet; how many documents that were.
+
+    It costs a look at all that is recent, so it is for short periods alone.
+    """
+    outdated: list[Any] = []
+    async for document in database["history"].find({"_id.t": {"$lt": latest}}, {"types": 1}):
+        period = policy.of(tenant, document["types"])
+        if period is not None and document["_id"]["t"] < oldest_kept(period, now):
+            outdated.append(document["_id"])
+    for start in range(0, len(outdated), _AT_ONCE):
+        await database["history"].delete_many({"_id": {"$in": outdated[start : start + _AT_ONCE]}})
+    return len(outdated)
 
 
 async def _forget_traces(database: Database, latest: Instant) -> None:

@@ -2,13 +2,15 @@
 
 ```
 history     {_id: {e: entity, t: µs, v: str}, types: [iri], attributes: {<escaped iri>: [instance]}, escaped: true?}
-chunks      {e: entity, a: iri, d: dataset?, types: [iri], n: samples, first, last, from, to: µs, data: bytes}
+chunks      {e: entity, a: iri, d: dataset?, types: [iri], n: samples, first, last, from, to: µs, data: bytes,
+             created: {first, last: µs}?, modified: {first, last: µs}?, deleted: {first, last: µs}?}
 evolutions  {_id: entity, types: [iri], createdAt: µs, modifiedAt: µs, deletedAt: µs?}
 ```
 
 `history` takes what was just committed, one document for each change of an entity. Compaction moves it into `chunks`,
 where `first` and `last` bound the times of observation (of recording, where there are none), `from` and `to` those
-of recording. `evolutions` knows the entities that have a history without being current.
+of recording, `created` and `modified` the system's times where all samples have them, and `deleted` those of deletions;
+early chunks lack these. `evolutions` knows the entities that have a history without being current.
 """
 
 from collections import defaultdict
@@ -32,6 +34,9 @@ Ties: TypeAlias = defaultdict[tuple[Instant, str], int]
 
 LARGEST_RECORD = 2_000
 """Instances in one document of `history`: of usual ones a few hundred kilobytes."""
+BOUNDS = {"createdAt": "created", "modifiedAt": "modified", "deletedAt": "deleted"}
+"""Temporal Properties to the members of a chunk's document that bound them."""
+
 LARGEST_CHUNK = 1_000
 """Samples in one chunk: enough that its columns pack well, few enough that to change one costs milliseconds."""
 
@@ -124,9 +129,19 @@ def chunk_document(entity_id: str, iri: str, types: list[str], samples: Iterable
         "from": min(recorded_at),
         "to": max(recorded_at),
         "data": Binary(pack(listed)),
+        **_bounds(listed),
     }
     dataset = listed[0].instance.get("datasetId")
     return {**document, "d": dataset} if dataset is not None else document
+
+
+def _bounds(samples: list[Sample]) -> Document:
+    bounds: Document = {}
+    for timeproperty, name in BOUNDS.items():
+        times = [each.instance[timeproperty] for each in samples if timeproperty in each.instance]
+        if times and (len(times) == len(samples) or name == "deleted"):
+            bounds[name] = {"first": min(times), "last": max(times)}
+    return bounds
 
 
 def chunk_of(document: Mapping[str, Any]) -> Chunk:
