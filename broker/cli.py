@@ -14,6 +14,7 @@ from broker.platform.child import StartError
 from broker.platform.output import Console, Format
 from broker.platform.plan import Wish
 from broker.platform.run import release, run
+from broker.platform.territories.run import run as run_territories
 
 _DESCRIPTION = "ECLOR: the open data platform of a territory. An NGSI-LD context broker and its IoT agents."
 _EXAMPLES = """\
@@ -60,8 +61,12 @@ example:
 _DEMO_EXAMPLES = """\
 Simulated devices of a territory send readings to a running platform, and a subscriber prints what it is told.
 
-example:
+With --federation it needs no platform: it runs three territories with a broker each, lets them join each other by
+invitations, and asks one of them across the border.
+
+examples:
   eclor demo --devices 500 --rate 2
+  eclor demo --federation --port 2026
 """
 _USAGE_ERROR = 2
 
@@ -153,6 +158,7 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
     _add_broker_options(parser)
     _add(parser, "--mqtt-url", "the MQTT server to use instead of an embedded one", metavar="URL")
     _add(parser, "--mqtt-port", "port of the embedded MQTT server", type=_port, default=1883, metavar="PORT")
+    _add(parser, "--south-port", "port for devices that speak HTTP, 0 for none", type=int, default=7896, metavar="PORT")
     _add(parser, "--agents-port", "port of the IoT agents' HTTP interface", type=_port, default=4041, metavar="PORT")
     parser.add_argument("--demo", action="store_true", help="with simulated devices and a subscriber that prints")
     _add_demo_options(parser)
@@ -214,8 +220,15 @@ def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
     _add(parser, "--agents-url", "the IoT agents", default="http://127.0.0.1:4041", metavar="URL")
     _add(parser, "--mqtt-url", "the MQTT server", default="mqtt://127.0.0.1:1883", metavar="URL")
     _add_demo_options(parser)
+    alone = parser.add_argument_group("three territories")
+    alone.add_argument("--federation", action="store_true", help="run three brokers that join each other")
+    alone.add_argument("--port", type=_port, default=1026, metavar="PORT", help="first of their three ports (1026)")
+    place = ".eclor/territories"
+    alone.add_argument("--data-dir", type=Path, default=place, metavar="DIR", help=f"where they keep data ({place})")
+    alone.add_argument("--mongo-url", metavar="URL", help="the MongoDB to use instead of an embedded one")
 
 
+_FOR_TERRITORIES = ("federation", "port", "data_dir", "mongo_url")
 _HANDED_OVER = {
     "index": ("broker.console.indexes", "see and declare what queries are prepared for"),
     "codec": ("agents.codecs", "test and import codecs of LoRaWAN devices"),
@@ -286,6 +299,7 @@ def _wish(options: argparse.Namespace) -> Wish:
         mqtt_port=options.mqtt_port if whole else 1883,
         agents=whole,
         agents_port=options.agents_port if whole else 4041,
+        south_port=options.south_port if whole else 0,
         demo=whole and options.demo,
         demo_devices=options.devices if whole else 200,
         demo_rate=options.rate if whole else 1.0,
@@ -313,6 +327,18 @@ def _hand_over(module: str, arguments: Sequence[str]) -> NoReturn:
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 (a module of ours)
 
 
+def _demo(options: argparse.Namespace) -> int:
+    if options.federation:
+        try:
+            return run_territories(options.data_dir, options.port, options.mongo_url, Console("text"))
+        except StartError as problem:
+            print(f"eclor: {problem}", file=sys.stderr)
+            return 1
+    for name in _FOR_TERRITORIES:
+        delattr(options, name)
+    _become("agents.demo", options)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `eclor` with the arguments given (those of the process by default); its exit status."""
     parser = build_parser()
@@ -325,7 +351,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "agents":
         _become("agents", options)
     if options.command == "demo":
-        _become("agents.demo", options)
+        return _demo(options)
     for_people = options.command == "run" or sys.stdout.isatty()
     style: Format = options.log or ("text" if for_people else "json")
     try:

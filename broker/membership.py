@@ -51,12 +51,12 @@ class MembershipSide:
     async def run(self) -> None:
         """Tell members that were left, for ever."""
         while True:
-            await asyncio.sleep(_TELL_EVERY)
             try:
                 if self.membership is not None:
                     await tell_all(self.membership)
             except NgsiLdError as error:
                 _log.warning("members that were left wait", reason=error.detail)
+            await asyncio.sleep(_TELL_EVERY)
 
     async def resolve(self, name: str, endpoint: str) -> str | None:
         """What a credential stands for, in requests to that endpoint; None where it is not for it."""

@@ -1,0 +1,1 @@
+"""`eclor demo --federation`: three territories on one machine, two French ones and a Luxembourgish one."""
