@@ -95,7 +95,7 @@ class FederationSide:
                 loader=self._loader,
                 clock=self._clock,
                 find=subscribers.current,
-                subscriptions_of=subscribers.of_tenant,
+                about=subscribers.about,
                 alias_of=self.ports.alias_of,
             )
         )

@@ -7,19 +7,22 @@ from uuid import uuid4
 from broker.core.federate.notification import RegistrationSubscription, subscription_to_registrations
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.names import is_iri
-from broker.core.model.errors import BadRequestData, ResourceNotFound
+from broker.core.model.errors import BadRequestData, ResourceNotFound, Unavailable
 from broker.core.model.subscription import Stored
 from broker.core.subscribe.patch import check_expiry, cleaned, patched
 from broker.operations.ports import ContextLoader, Ports
 from broker.operations.registrations import federation_of
-from broker.operations.subscriptions import load_subscription, rendered_subscription
+from broker.operations.subscriptions import ATTEMPTS, load_subscription, rendered_subscription
 from broker.operations.tenancy import require_tenant
 
 
 async def create_registration_subscription(
-    ports: Ports, tenant: str, document: Mapping[str, Any], context: ActiveContext
+    ports: Ports, tenant: str, document: Mapping[str, Any], context: ActiveContext, via: str | None = None
 ) -> str:
-    """Clause 5.11.2. Returns the id. Raises BadRequestData, AlreadyExists, LdContextNotAvailable."""
+    """Clause 5.11.2; sources named in `via`, the Via header, do not match (6.3.18). Returns the id.
+
+    Raises BadRequestData, AlreadyExists, LdContextNotAvailable.
+    """
     federation = federation_of(ports)
     kept = cleaned(document)
     kept.setdefault("id", f"urn:ngsi-ld:Subscription:{uuid4()}")
@@ -32,6 +35,7 @@ async def create_registration_subscription(
         "contexts": {},
         "createdAt": now,
         "modifiedAt": now,
+        **({"via": via} if via else {}),
     }
     subscription = await load_registration_subscription(ports.loader, stored)
     await ports.tenants.ensure(tenant)
@@ -43,13 +47,16 @@ async def create_registration_subscription(
 async def update_registration_subscription(
     ports: Ports, tenant: str, subscription_id: str, fragment: Mapping[str, Any], context: ActiveContext
 ) -> None:
-    """Clause 5.11.3. Raises BadRequestData, ResourceNotFound, LdContextNotAvailable."""
+    """Clause 5.11.3. Raises BadRequestData, ResourceNotFound, LdContextNotAvailable, Unavailable."""
     federation = federation_of(ports)
-    stored = await _stored(ports, tenant, subscription_id)
-    changed = patched(stored, fragment, context.reference, ports.clock.now())
-    subscription = await load_registration_subscription(ports.loader, changed)
-    await federation.subscriptions.replace(tenant, changed)
-    await federation.notifier.subscribed(tenant, subscription)
+    for _ in range(ATTEMPTS):
+        stored = await _stored(ports, tenant, subscription_id)
+        changed = patched(stored, fragment, context.reference, ports.clock.now())
+        subscription = await load_registration_subscription(ports.loader, changed)
+        if await federation.subscriptions.replace(tenant, changed, stored["modifiedAt"]):
+            await federation.notifier.subscribed(tenant, subscription)
+            return
+    raise Unavailable(f"Too many requests change {subscription_id} at once; try again.")
 
 
 async def retrieve_registration_subscription(

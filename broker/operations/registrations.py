@@ -11,12 +11,13 @@ from broker.core.federate.parse import expiry, parse_registration, read_source_i
 from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.names import is_iri
-from broker.core.model.errors import BadRequestData, Conflict, OperationNotSupported, ResourceNotFound
+from broker.core.model.errors import BadRequestData, Conflict, OperationNotSupported, ResourceNotFound, Unavailable
 from broker.core.model.instant import Instant
 from broker.core.model.subscription import Stored
 from broker.core.ql.ast import PageRequest
 from broker.operations.federation import Federation
 from broker.operations.ports import ContextLoader, Ports
+from broker.operations.subscriptions import ATTEMPTS
 from broker.operations.tenancy import require_tenant
 
 
@@ -51,18 +52,22 @@ async def update_registration(
 ) -> None:
     """Clause 5.9.3: first-level members of the fragment replace those of the registration.
 
-    Raises BadRequestData, ResourceNotFound, Conflict, LdContextNotAvailable.
+    Raises BadRequestData, ResourceNotFound, Conflict, LdContextNotAvailable, Unavailable.
     """
     federation = federation_of(ports)
-    stored = await _stored(ports, tenant, registration_id)
-    now = ports.clock.now()
-    changed = patched(stored, fragment, context.reference, now)
-    if "expiresAt" in fragment:
-        _check_expiry(changed["document"], now)
-    registration = await load_registration(ports.loader, changed, {repr(context.reference): context})
-    await _refuse_conflicts(ports, federation, tenant, registration)
-    await federation.registrations.replace(tenant, changed)
-    await federation.registry.changed(tenant, registration_id, registration)
+    for _ in range(ATTEMPTS):
+        stored = await _stored(ports, tenant, registration_id)
+        now = ports.clock.now()
+        changed = patched(stored, fragment, context.reference, now)
+        if "expiresAt" in fragment:
+            _check_expiry(changed["document"], now)
+        registration = await load_registration(ports.loader, changed, {repr(context.reference): context})
+        await _refuse_conflicts(ports, federation, tenant, registration)
+        # Somebody else may have changed it since it was read: then this change is made to what they left.
+        if await federation.registrations.replace(tenant, changed, stored["modifiedAt"]):
+            await federation.registry.changed(tenant, registration_id, registration)
+            return
+    raise Unavailable(f"Too many requests change {registration_id} at once; try again.")
 
 
 async def delete_registration(ports: Ports, tenant: str, registration_id: str) -> None:

@@ -25,7 +25,7 @@ from broker.operations.contexts import PATH, host_implicitly
 from broker.operations.ports import ContextLoader, Ports
 from broker.operations.tenancy import require_tenant
 
-_ATTEMPTS = 50
+ATTEMPTS = 50
 """Times that an update is computed anew because of others at the same subscription."""
 
 
@@ -82,7 +82,7 @@ async def update_subscription(
 
     Raises BadRequestData, ResourceNotFound, LdContextNotAvailable, Unavailable.
     """
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         stored = await _stored(ports, tenant, subscription_id)
         changed = patched(stored, fragment, context.reference, ports.clock.now())
         subscription = await load_subscription(ports.loader, changed, {_key(context.reference): context})

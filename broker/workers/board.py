@@ -78,10 +78,12 @@ class Board(Generic[P, I]):
         self._retry_at = 0.0
 
     def put(self, subscription: P) -> None:
-        """Know one that this process stored."""
+        """Know one that this process stored; of several at once, whoever comes last, the newest."""
         self._moves += 1
         self._unread.discard(subscription.id)
-        self.index.put(subscription)
+        known = self.index.get(subscription.id)
+        if known is None or known.modified_at <= subscription.modified_at:
+            self.index.put(subscription)
 
     def remove(self, subscription_id: str) -> None:
         """Forget one that this process deleted."""

@@ -170,10 +170,10 @@ class Notifications:
             await self.refresh(tenant)
         return self.find(tenant, subscription_id)
 
-    def of_tenant(self, tenant: str) -> Iterable[Subscription]:
-        """The subscriptions of a tenant, as this process knows them."""
+    def about(self, tenant: str, types: Iterable[str] | None) -> Iterable[Subscription]:
+        """The subscriptions that may be about entities of these types (None: any), as this process knows them."""
         board = self._boards.get(tenant)
-        return () if board is None else board.index
+        return () if board is None else board.index.about(types)
 
     def is_gone(self, tenant: str, subscription_id: str) -> bool:
         """Whether there is certainly no such subscription any more; not so before the store could be asked."""

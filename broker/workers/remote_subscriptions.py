@@ -48,7 +48,11 @@ _SECOND = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the worker works with. `subscriptions_of` gives a tenant's subscriptions as this process knows them."""
+    """What the worker works with.
+
+    `find` gives a subscription as the store has it, `about` those of a tenant that may be about entities of some types
+    (None: of any).
+    """
 
     store: RemoteStore
     requests: SourceRequests
@@ -59,7 +63,7 @@ class Surroundings:
     loader: ContextLoader
     clock: Clock
     find: Callable[[str, str], Any]
-    subscriptions_of: Callable[[str], Iterable[Subscription]]
+    about: Callable[[str, Iterable[str] | None], Iterable[Subscription]]
     alias_of: Callable[[str], str]
 
 
@@ -126,11 +130,10 @@ class RemoteSubscriptionsWorker:
         await around.registry.refresh(tenant)
         index = around.registry.of(tenant)
         registration = None if index is None else index.get(registration_id)
-        there = await around.store.of_tenant(tenant)
-        concerns = {each.subscription: None for each in there if each.registration["id"] == registration_id}
+        concerns = dict.fromkeys(await around.store.subscribers_of(tenant, registration_id))
         if registration is not None:
             alias, now = around.alias_of(tenant), around.clock.now()
-            for number, subscription in enumerate(list(around.subscriptions_of(tenant))):
+            for number, subscription in enumerate(around.about(tenant, _types(registration))):
                 if not number % _YIELD_EVERY:
                     await asyncio.sleep(0)
                 if concerned(registration, subscription, wanted_of(subscription), alias, now):
@@ -279,6 +282,13 @@ class RemoteSubscriptionsWorker:
         if not remote.is_wanted and failures >= _MOST_FAREWELLS:
             return replace(done, failures=failures, due=None)
         return replace(done, failures=failures, due=around.clock.now() + _delay(failures))
+
+
+def _types(registration: Registration) -> set[str] | None:
+    """The types of the entities that are registered; None for any."""
+    if not all(information.entities for information in registration.information):
+        return None
+    return {name for information in registration.information for info in information.entities for name in info.types}
 
 
 def _delay(failures: int) -> Instant:

@@ -94,7 +94,7 @@ class SubscribingBroker(FederatedBroker):
                 registrations=self.registrations,
                 subscriptions=self.stores.subscriptions,
                 find=self.subscribers.current,
-                subscriptions_of=self.subscribers.of_tenant,
+                about=self.subscribers.about,
                 alias_of=federation.alias_of,
                 **common,
             )

@@ -1,5 +1,7 @@
 """What subscribers are told of registrations, over restarts and several processes (clause 5.11.7)."""
 
+import asyncio
+
 import pytest
 
 from broker.adapters.clock import SystemClock
@@ -81,3 +83,13 @@ async def test_5_9_what_one_process_registers_another_knows_at_once(broker, rece
     await registry.close()
     await notifications.close()
     await sink.close()
+
+
+async def test_6_3_18_sources_that_a_subscription_has_passed_do_not_match(broker, receiver):
+    body = {"id": ID, "type": "Subscription", "entities": [{"type": "Sensor"}], "notification": receiver.notification()}
+    assert (await broker.post("/csourceSubscriptions", body, via="1.1 there")).status == 201
+    await broker.register("http://127.0.0.1:9", contextSourceAlias="there")
+    await broker.register("http://127.0.0.1:9", 2, contextSourceAlias="elsewhere")
+    await until(lambda: receiver.bodies)
+    await asyncio.sleep(0.1)
+    assert [each["id"][-1] for body in receiver.bodies for each in body["data"]] == ["2"]

@@ -121,6 +121,17 @@ async def test_5_8_2_status_follows_is_active_and_expires_at(broker):
         await patch(broker, {"isActive": True, "expiresAt": "2020-01-01T00:00:00Z"})
 
 
+async def test_5_8_2_4_a_new_end_alone_makes_active_what_had_expired(broker):
+    await broker.subscribe(isActive=False)
+    stored = await broker.store.get("", ID)
+    stored["document"]["expiresAt"] = "2020-01-01T00:00:00Z"
+    await broker.store.replace("", stored)
+    await patch(broker, {"isActive": False})
+    assert (await retrieve(broker))["status"] == "expired"
+    await patch(broker, {"expiresAt": "2100-01-01T00:00:00Z"})
+    assert (await retrieve(broker))["status"] == "active"
+
+
 @pytest.mark.parametrize(
     "fragment",
     [

@@ -40,6 +40,12 @@ class MemoryRemoteSubscriptions:
         """Those of one subscription here."""
         return [each for each in await self.of_tenant(tenant) if each.subscription == subscription_id]
 
+    async def subscribers_of(self, tenant: str, registration_id: str) -> list[str]:
+        """The subscriptions here for which the source of a registration was subscribed to."""
+        return [
+            each.subscription for each in await self.of_tenant(tenant) if each.registration["id"] == registration_id
+        ]
+
     async def of_tenant(self, tenant: str) -> list[RemoteSubscription]:
         """Those of one tenant."""
         return [deepcopy(each) for each in self._by_key.values() if each.tenant == tenant]

@@ -30,6 +30,7 @@ class MongoRemoteSubscriptions:
         wanted = {
             "tenant": remote.tenant,
             "subscription": remote.subscription,
+            "registration": remote.registration["id"],
             "wanted": _wanted(remote),
             "isWanted": remote.is_wanted,
             "failures": 0,
@@ -54,6 +55,14 @@ class MongoRemoteSubscriptions:
     async def of_subscription(self, tenant: str, subscription_id: str) -> list[RemoteSubscription]:
         """Those of one subscription here."""
         return await self._many({"tenant": tenant, "subscription": subscription_id})
+
+    async def subscribers_of(self, tenant: str, registration_id: str) -> list[str]:
+        """The subscriptions here for which the source of a registration was subscribed to."""
+        query = {"tenant": tenant, "registration": registration_id}
+        try:
+            return list(await self._collection.distinct("subscription", query))
+        except PyMongoError as error:
+            raise translate(error) from error
 
     async def of_tenant(self, tenant: str) -> list[RemoteSubscription]:
         """Those of one tenant."""
@@ -131,6 +140,7 @@ class MongoRemoteSubscriptions:
             await self._collection.create_index("token")
             await self._collection.create_index("due", sparse=True)
             await self._collection.create_index([("tenant", 1), ("subscription", 1)])
+            await self._collection.create_index([("tenant", 1), ("registration", 1)])
             self._is_indexed = True
 
 

@@ -47,7 +47,8 @@ def patched(stored: Stored, fragment: Mapping[str, Any], reference: Any, now: In
     changes = cleaned(fragment)
     if changes.pop("id", stored["id"]) != stored["id"]:
         raise BadRequestData("A registration's 'id' can't be changed; leave it out, or register the source anew.")
-    return {**merged(stored, changes, reference), "modifiedAt": now}
+    # Later than the former state, whosever clock that was: it tells the two apart.
+    return {**merged(stored, changes, reference), "modifiedAt": max(now, stored["modifiedAt"] + 1)}
 
 
 def rendered(

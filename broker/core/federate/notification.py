@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import orjson
 
+from broker.core.federate.loop import read_via
 from broker.core.federate.match import Wanted, matching, wanted_by
 from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
@@ -53,7 +54,9 @@ class RegistrationSubscription:
 
     def places(self, registration: Registration | None) -> list[int]:
         """The elements of a registration's information that concern the subscription; none: it does not match."""
-        return [] if registration is None else [each.place for each in matching(registration, self.wanted)]
+        if registration is None or registration.alias in read_via(self.subscription.via):
+            return []
+        return [each.place for each in matching(registration, self.wanted)]
 
 
 def subscription_to_registrations(

@@ -61,6 +61,17 @@ class SubscriptionIndex:
         """Those with a timeInterval, which no change concerns."""
         return self._periodic.values()
 
+    def about(self, types: Iterable[str] | None) -> Iterable[Subscription]:
+        """Those that may be about entities of some of these types (None: of any); every one that is, is among them."""
+        if types is None:
+            return list(self._subscriptions.values())
+        found = dict(self._periodic)
+        for catalogue, keys in ((self._by_type, [None, *types]), (self._by_entity, list(self._by_entity))):
+            for key in keys:
+                for subscriptions in catalogue.get(key, {}).values():
+                    found.update(subscriptions)
+        return list(found.values())
+
     def candidates(self, change: Change) -> dict[str, Subscription]:
         """By id, the subscriptions that may concern the change; every one that it does concern is among them."""
         entity = change.entity

@@ -7,7 +7,7 @@ from broker.core.model.entity import NGSILD_NULL
 from broker.core.model.errors import BadRequestData
 from broker.core.model.instant import Instant
 from broker.core.model.stored_document import merged
-from broker.core.model.subscription import GENERATED, GENERATED_IN_NOTIFICATION, Stored
+from broker.core.model.subscription import GENERATED, GENERATED_IN_NOTIFICATION, Stored, status_of
 from broker.core.subscribe.parse import expiry
 
 _KEPT_ELSEWHERE = ("@context", *GENERATED)
@@ -42,5 +42,9 @@ def patched(stored: Stored, fragment: Mapping[str, Any], reference: Any, now: In
         raise BadRequestData("A subscription's 'id' can't be changed; leave it out, or create another subscription.")
     if changes.get("expiresAt") not in (None, NGSILD_NULL):
         check_expiry(changes, now)
+    merged_state = merged(stored, changes, reference)
+    if "expiresAt" in changes and "isActive" not in changes and status_of(stored["document"], now) == "expired":
+        # A new end alone makes active what had expired, also what had been paused before (clause 5.8.2.4).
+        merged_state["document"].pop("isActive", None)
     # Later than the former state, whosever clock that was: it tells the two apart.
-    return {**merged(stored, changes, reference), "modifiedAt": max(now, stored["modifiedAt"] + 1)}
+    return {**merged_state, "modifiedAt": max(now, stored["modifiedAt"] + 1)}

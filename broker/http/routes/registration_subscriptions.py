@@ -20,7 +20,10 @@ _PATH = "/csourceSubscriptions"
 async def create(ports: Ports, request: Request) -> Response:
     """5.11.2."""
     document, context = await read_object(ports, request)
-    return created(_PATH, await operations.create_registration_subscription(ports, request.tenant, document, context))
+    via = request.header(b"via")
+    return created(
+        _PATH, await operations.create_registration_subscription(ports, request.tenant, document, context, via)
+    )
 
 
 async def query(ports: Ports, request: Request) -> Response:

@@ -72,6 +72,9 @@ class RemoteStore(Protocol):
     async def of_subscription(self, tenant: str, subscription_id: str) -> list[RemoteSubscription]:
         """Those of one subscription here."""
 
+    async def subscribers_of(self, tenant: str, registration_id: str) -> list[str]:
+        """The subscriptions here for which the source of a registration was subscribed to."""
+
     async def of_tenant(self, tenant: str) -> list[RemoteSubscription]:
         """Those of one tenant."""
 
