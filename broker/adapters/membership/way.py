@@ -1,5 +1,6 @@
 """The way to other brokers' `/federation` resources over HTTP."""
 
+import os
 import ssl
 import time
 from collections.abc import Mapping
@@ -72,8 +73,12 @@ class HttpWay:
                 return await _read(answer)
         except TimeoutError:
             raise SourceFailed(f"{_place(url)} did not answer within {seconds:g} seconds.") from None
+        except aiohttp.ClientConnectorError as error:
+            number = error.os_error.errno
+            reason = os.strerror(number) if number and number > 0 else str(error.os_error)
+            raise SourceFailed(f"{_place(url)} can't be reached: {reason}.") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise SourceFailed(f"{_place(url)} can't be reached: {error or type(error).__name__}") from None
+            raise SourceFailed(f"{_place(url)} can't be asked: {error or type(error).__name__}.") from None
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:

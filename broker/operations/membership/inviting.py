@@ -47,7 +47,7 @@ async def invite(
     if not 0 < seconds <= LONGEST_SECONDS:
         raise BadRequestData(f"An invitation lasts 1 second to {LONGEST_SECONDS // 86_400} days.")
     require_safe(membership.url, allows_http=allows_http)
-    now = membership.ports.clock.now()
+    now = membership.ports.clock.now() // _SECOND * _SECOND
     read = read_offer(offer, await membership.ports.loader.load(context))
     # Whoever joined may always ask who is there: it is how each sees that the other one answers.
     read = replace(read, operations=read.operations | {"retrieveContextSourceIdentity"})

@@ -41,10 +41,10 @@ def party_lines(party: Mapping[str, Any], indent: str = "  ") -> list[str]:
 def member_lines(member: Mapping[str, Any]) -> list[str]:
     """One member of `status`."""
     if member["state"] == "leaving":
-        head = f"{member['name']}: was left at {member['since']}, and is told so as soon as it answers"
+        head = f"{member['name']}: was left at {_time(member['since'])}, and is told so as soon as it answers"
         return [clean(head), _line("  ", "broker", member["url"])]
     lines = [clean(f"{member['name']}: {_health(member)}"), *party_lines(member)[1:]]
-    lines.append(_line("  ", "since", member["since"]))
+    lines.append(_line("  ", "since", _time(member["since"])))
     if member.get("lastError"):
         lines.append(_line("  ", "last error", member["lastError"]))
     if member["taken"]:
@@ -83,8 +83,13 @@ def _requests(member: Mapping[str, Any]) -> str:
     text = f"{member.get('timesSent', 0)} sent, {member.get('timesFailed', 0)} failed"
     for name, words in (("lastSuccess", "last answered"), ("lastFailure", "last failed")):
         if member.get(name):
-            text += f", {words} {member[name]}"
+            text += f", {words} {_time(member[name])}"
     return text
+
+
+def _time(text: str) -> str:
+    """To the second, as `2026-11-24T00:33:20Z`."""
+    return text[:19] + "Z"
 
 
 def _names(names: Sequence[str]) -> str:
