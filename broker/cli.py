@@ -103,6 +103,10 @@ def _port(text: str) -> int:
     return value
 
 
+def _port_or_none(text: str) -> int:
+    return 0 if text == "0" else _port(text)
+
+
 def _count(most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         value = int(text) if text.isdecimal() else 0
@@ -158,7 +162,8 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
     _add_broker_options(parser)
     _add(parser, "--mqtt-url", "the MQTT server to use instead of an embedded one", metavar="URL")
     _add(parser, "--mqtt-port", "port of the embedded MQTT server", type=_port, default=1883, metavar="PORT")
-    _add(parser, "--south-port", "port for devices that speak HTTP, 0 for none", type=int, default=7896, metavar="PORT")
+    text = "port for devices that speak HTTP, 0 for none"
+    _add(parser, "--south-port", text, type=_port_or_none, default=7896, metavar="PORT")
     _add(parser, "--agents-port", "port of the IoT agents' HTTP interface", type=_port, default=4041, metavar="PORT")
     parser.add_argument("--demo", action="store_true", help="with simulated devices and a subscriber that prints")
     _add_demo_options(parser)
@@ -208,7 +213,8 @@ def _add_agents(commands: "argparse._SubParsersAction[_Parser]") -> None:
     _add(parser, "--host", text, "ECLOR_AGENTS_HOST", default="127.0.0.1", metavar="ADDRESS")
     text = "port of the HTTP interface (ECLOR_AGENTS_PORT)"
     _add(parser, "--port", text, "ECLOR_AGENTS_PORT", type=_port, default=4041, metavar="PORT")
-    _add(parser, "--south-port", "port for devices that speak HTTP, 0 for none", type=int, default=7896, metavar="PORT")
+    text = "port for devices that speak HTTP, 0 for none"
+    _add(parser, "--south-port", text, type=_port_or_none, default=7896, metavar="PORT")
     _add(parser, "--provider-url", "where the broker reaches this HTTP interface, for commands", metavar="URL")
     _add(parser, "--iot-context", "JSON-LD context of what is provisioned under /iot", metavar="URL")
     _add(parser, "--mqtt-share", "group in which several agents share the messages of MQTT", metavar="NAME")

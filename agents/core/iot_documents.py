@@ -44,6 +44,7 @@ def device_document(given: object, service: str, subservice: str) -> dict[str, A
         document["device_id"] = device_id(document.get("device_id"))
     except InvalidDescription as problem:
         raise wrong_syntax(f"device_{problem.detail}") from None
+    document.pop("lastMeasure", None)  # what a device sent is for the agents to say
     return {**document, "service": service, "service_path": subservice}
 
 

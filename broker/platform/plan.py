@@ -40,6 +40,7 @@ class Wish:
     mqtt_port: int = 1883
     agents: bool = False
     agents_port: int = 4041
+    south_port: int = 7896
     demo: bool = False
     demo_devices: int = 200
     demo_rate: float = 1.0
@@ -170,10 +171,11 @@ def _plan_broker(wish: Wish, mongo_url: str, plan: Plan, console: Console) -> No
 
 def _plan_agents(wish: Wish, mongo_url: str, mqtt_url: str, plan: Plan, console: Console) -> None:
     command = (sys.executable, "-m", "agents", "--broker-url", wish.broker_url, "--data-dir", str(wish.data_directory))
+    address = ("--host", "127.0.0.1", "--port", str(wish.agents_port))
     plan.children.append(
         Child(
             name="agents",
-            command=(*command, "--host", "127.0.0.1", "--port", str(wish.agents_port)),
+            command=(*command, *address, "--south-port", str(wish.south_port)),
             receive=console.receiver("agents"),
             environment={"ECLOR_MONGO_URL": mongo_url, "ECLOR_MQTT_URL": mqtt_url},
             ready=http_answers("127.0.0.1", wish.agents_port, "/health"),

@@ -211,7 +211,7 @@ def whole_platform(tmp_path: Path) -> Iterator[Served]:
     except StartError as missing:
         pytest.skip(str(missing))
     ports = ("--mqtt-port", str(_free_port()), "--agents-port", str(_free_port()))
-    more = (*ports, "--demo", "--devices", "20", "--rate", "30")
+    more = (*ports, "--south-port", "0", "--demo", "--devices", "20", "--rate", "30")
     platform = Served(tmp_path / "data", *more, command="run")
     yield platform
     if platform.process.poll() is None:
@@ -278,6 +278,23 @@ def test_addresses_with_passwords_are_on_no_command_line_of_ours(tmp_path: Path)
     assert secret not in str([child.command for child in plan.children])
     assert secret not in report(wish, plan)
     assert plan.children[0].environment["ECLOR_MONGO_URL"] == wish.mongo_url
+
+
+@linux
+@pytest.mark.parametrize(("given", "port"), [((), 7896), (("--south-port", "0"), 0), (("--south-port", "81"), 81)])
+def test_the_port_for_devices_over_http_is_an_option_of_run(tmp_path: Path, given: tuple[str, ...], port: int) -> None:
+    assert build_parser().parse_args(["run", *given]).south_port == port
+    wish = Wish(
+        data_directory=tmp_path,
+        port=_free_port(),
+        agents_port=_free_port(),
+        south_port=port,
+        mongo_url="mongodb://127.0.0.1:9",
+        mqtt_url="mqtt://127.0.0.1:9",
+        agents=True,
+    )
+    agents = next(child for child in make_plan(wish, Console("text")).children if child.name == "agents")
+    assert agents.command[agents.command.index("--south-port") + 1] == str(port)
 
 
 @linux
