@@ -15,7 +15,7 @@ from broker.operations.discovery import AttributeInfo, TypeInfo
 from broker.operations.entities import update_attributes
 from broker.operations.expiry import remove_expired
 from broker.operations.purge import purge_entities
-from broker.operations.query import query_entities
+from broker.operations.query import query_entities, retrieve_entity
 from tests.core.model.examples import NAME, OWNER, ROOM, TEMPERATURE, fragment, iri, prop, relation
 
 HALL = iri("Hall")
@@ -71,11 +71,41 @@ async def test_4_22_an_expired_instance_satisfies_no_query(world):
     named = EntityQuery(attributes=(NAME,))
     assert ids(await query_entities(world.ports, "", named, EVERYTHING)) == ["1"]
     world.clock.instant = 2_000_000
-    assert ids(await query_entities(world.ports, "", named, EVERYTHING)) == []
-    assert await remove_expired(world.ports, "") == 2
+    found = await query_entities(world.ports, "", named, PageRequest(limit=10, count=True))
+    assert (ids(found), found.total) == ([], 0)
+    assert NAME not in await discovery.attributes(world.ports, "")
+    await remove_expired(world.ports, "")
     count = await query_entities(world.ports, "", named, PageRequest(limit=0, count=True))
     assert count.total == 0
     assert NAME not in await discovery.attributes(world.ports, "")
+
+
+async def test_4_22_what_has_expired_takes_no_place_in_a_page_nor_in_its_count(world):
+    await update_attributes(world.ports, "", "urn:ngsi-ld:Room:3", fragment(name=prop("c", expiresAt=3_000_000)))
+    named = EntityQuery(attributes=(NAME,))
+    assert (await query_entities(world.ports, "", named, PageRequest(limit=1, count=True))).total == 2
+    world.clock.instant = 2_000_000
+    page = await query_entities(world.ports, "", named, PageRequest(limit=1, count=True))
+    assert (ids(page), page.total, page.more) == (["3"], 1, False)
+    world.clock.instant = 3_000_000
+    page = await query_entities(world.ports, "", named, PageRequest(limit=0, count=True))
+    assert page.total == 0
+
+
+async def test_4_22_sub_attributes_expire_and_their_attribute_stays(world):
+    transient = {NAME: [{"type": "Property", "value": "b", "expiresAt": 2_000_000}]}
+    given = {"type": "Property", "value": 30, "attributes": transient}
+    await update_attributes(world.ports, "", "urn:ngsi-ld:Room:3", fragment(temperature=given))
+    nested = EntityQuery(q=parse_q("temperature.name", iri))
+    assert ids(await query_entities(world.ports, "", nested, EVERYTHING)) == ["3"]
+    world.clock.instant = 2_000_000
+    assert "attributes" not in (await retrieve_entity(world.ports, "", "urn:ngsi-ld:Room:3")).attributes[TEMPERATURE][0]
+    assert ids(await query_entities(world.ports, "", nested, EVERYTHING)) == []
+    await remove_expired(world.ports, "")
+    change = next(each for each in world.listener.changes if each.at == 2_000_000 and each.entity.id.endswith("3"))
+    assert change.attributes == {TEMPERATURE: Trigger.ATTRIBUTE_UPDATED}
+    [left] = change.entity.attributes[TEMPERATURE]
+    assert (left["value"], left["modifiedAt"], "attributes" in left) == (30, 2_000_000, False)
 
 
 async def test_4_22_subscribers_hear_of_instances_that_expired(world):

@@ -81,7 +81,7 @@ class MemoryEntities:
 
     def _live(self, tenant: str) -> Iterable[Entity]:
         now = self._clock.now()
-        return [entity for entity in self._of(tenant).values() if not entity.is_expired(now)]
+        return [shown for entity in self._of(tenant).values() if (shown := live(entity, now)) is not None]
 
     def _apply(self, tenant: str, write: EntityWrite) -> Change:
         entities = self._of(tenant)

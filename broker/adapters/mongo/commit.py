@@ -27,6 +27,7 @@ from pymongo.errors import PyMongoError
 from broker.adapters.mongo.cache import EntityCache, Stored
 from broker.adapters.mongo.client import Database
 from broker.adapters.mongo.documents import to_entity
+from broker.adapters.mongo.endings import Endings
 from broker.adapters.mongo.errors import is_transient, translate
 from broker.adapters.mongo.history_recorder import Recorder
 from broker.adapters.mongo.outbox import MongoOutbox
@@ -82,6 +83,7 @@ class Committer:
         cache: EntityCache,
         outbox: MongoOutbox,
         history: Recorder,
+        endings: Endings,
         uses: Uses,
         notifier: Notifier,
         shared: Callable[[], bool],
@@ -93,6 +95,7 @@ class Committer:
         self._cache = cache
         self._outbox = outbox
         self._history = history
+        self._endings = endings
         self._uses = uses
         self._notifier = notifier
         self._shared = shared
@@ -327,6 +330,8 @@ class Committer:
                 self._cache.forget(plan.entity_id)
             elif plan.kind:
                 self._cache.put(Stored(plan.final, plan.version, plan.escaped))
+                if plan.ends is not None:
+                    self._endings.note(plan.ends)
             del round_.open[plan.entity_id]
             round_.sent.pop(plan.entity_id, None)
             for pending, change in plan.changes:

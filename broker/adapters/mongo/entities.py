@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pymongo.errors import PyMongoError
@@ -11,6 +12,7 @@ from broker.adapters.mongo.bookmarks import Bookmarks
 from broker.adapters.mongo.cache import EntityCache
 from broker.adapters.mongo.client import Databases
 from broker.adapters.mongo.commit import Committer, load
+from broker.adapters.mongo.endings import Endings
 from broker.adapters.mongo.errors import translate
 from broker.adapters.mongo.find import find
 from broker.adapters.mongo.history_recorder import Recorder
@@ -22,7 +24,8 @@ from broker.adapters.mongo.recall import Recall
 from broker.adapters.mongo.uses import Uses
 from broker.core.model.change import Change
 from broker.core.model.entity import Entity
-from broker.core.model.errors import NgsiLdError
+from broker.core.model.errors import NgsiLdError, ResourceNotFound
+from broker.core.model.patch import expire
 from broker.core.ql.ast import EntityQuery, PageRequest
 from broker.core.temporal.policy import NOWHERE, Policy
 from broker.operations.ports import Clock, EntityPage, EntityWrite, Notifier
@@ -37,6 +40,7 @@ class _Tenant:
     recall: Recall
     bookmarks: Bookmarks
     uses: Uses
+    endings: Endings
 
 
 class MongoEntities:
@@ -105,9 +109,22 @@ class MongoEntities:
         of.advisor.note(query)
         try:
             collection = self._databases(tenant)["entities"]
+            await self._remove_expired(of)
             return await find(collection, query, page, self._clock.now(), of.recall, of.bookmarks)
         except PyMongoError as error:
             raise translate(error) from error
+
+    async def _remove_expired(self, of: _Tenant) -> None:
+        """Remove instances that have expired, before a query that would look at them."""
+        if not of.endings.may_be_due(self._clock.now(), shared=self._presence.shared):
+            return
+        async with of.endings.lock:
+            while of.endings.may_be_due(now := self._clock.now(), shared=self._presence.shared):
+                due = await of.endings.due(now)
+                writes = [EntityWrite(each, partial(expire, entity_id=each, now=now)) for each in due]
+                for outcome in await of.committer.commit(writes):
+                    if isinstance(outcome, NgsiLdError) and not isinstance(outcome, ResourceNotFound):
+                        raise outcome
 
     async def expired(self, tenant: str, limit: int) -> list[str]:
         """Ids of at most `limit` entities that are past their time, or have instances that are."""
@@ -121,8 +138,10 @@ class MongoEntities:
 
     async def count_types(self, tenant: str) -> dict[str, dict[str, set[str]]]:
         """Type IRI to attribute IRI to the kinds in use."""
+        of = self._of(tenant)
         try:
-            return await self._of(tenant).uses.in_use(self._clock.now())
+            await self._remove_expired(of)
+            return await of.uses.in_use(self._clock.now())
         except PyMongoError as error:
             raise translate(error) from error
 
@@ -148,6 +167,7 @@ class MongoEntities:
 
     def _open(self, tenant: str) -> _Tenant:
         database, cache = self._databases(tenant), EntityCache()
+        endings = Endings(database["entities"])
         uses = Uses(database, lambda: not self._presence.shared and committer.is_idle)
         committer = Committer(
             tenant,
@@ -155,6 +175,7 @@ class MongoEntities:
             cache=cache,
             outbox=self._outbox,
             history=Recorder(tenant, database, self._history),
+            endings=endings,
             uses=uses,
             notifier=self._notifier,
             shared=lambda: self._presence.shared,
@@ -163,9 +184,8 @@ class MongoEntities:
         )
         recall = Recall(cache, lambda: committer.epoch if committer.is_idle else None)
         bookmarks = Bookmarks(lambda: None if self._presence.shared else (committer.arrivals, committer.epoch))
-        return _Tenant(
-            cache, committer, GroupedReads(database), IndexAdvisor(database["entities"]), recall, bookmarks, uses
-        )
+        reads, advisor = GroupedReads(database), IndexAdvisor(database["entities"])
+        return _Tenant(cache, committer, reads, advisor, recall, bookmarks, uses, endings)
 
     def _next_version(self) -> str:
         return f"{self._presence.token}{next(self._numbers):x}"

@@ -18,6 +18,7 @@ from broker.core.model.change import Change
 from broker.core.model.entity import Entity
 from broker.core.model.errors import BadRequestData, InternalError, NgsiLdError
 from broker.core.model.expiry import next_expiry
+from broker.core.model.instant import Instant
 from broker.operations.ports import EntityWrite
 
 _LARGEST = 16_000_000
@@ -59,7 +60,8 @@ class Pending:
 class EntityPlan:
     """What a group does to one entity: from `base` to `final` (None: absent), at `version`.
 
-    `effective` are those of its changes that changed something.
+    `effective` are those of its changes that changed something. `ends`: when the first instance in `final` expires, if
+    that is new.
     """
 
     base: Stored | None
@@ -73,6 +75,7 @@ class EntityPlan:
     size: int = 0
     escaped: bool = False
     refused_before: int = 0
+    ends: Instant | None = None
 
     @property
     def entity_id(self) -> str:
@@ -117,6 +120,7 @@ def plan_entity(pendings: list[Pending], base: Stored | None, version: str, refu
 def _state(plan: EntityPlan) -> None:
     try:
         plan.kind, statement = _statement(plan)
+        plan.ends = _ends(plan.kind, statement)
         encoded = bson.encode(statement)
     except (InvalidDocument, OverflowError, UnicodeEncodeError) as error:
         _refuse(plan, BadRequestData(f"The entity can't be stored: {error}."))
@@ -146,6 +150,14 @@ def _statement(plan: EntityPlan) -> tuple[str, dict[str, Any]]:
         plan.escaped = "escaped" in document
         return "insert", document
     return "update", {"q": {"_id": final.id, "version": base.version}, "u": _update(plan, base, final)}
+
+
+def _ends(kind: str, statement: dict[str, Any]) -> Instant | None:
+    if kind == "delete":
+        return None
+    members = statement if kind == "insert" else statement["u"]
+    ends: Instant | None = members.get("$set", members).get("instancesExpireAt")
+    return ends
 
 
 def _update(plan: EntityPlan, base: Stored, final: Entity) -> dict[str, Any]:

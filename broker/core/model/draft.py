@@ -94,12 +94,19 @@ class Draft:
         if not self._changed:
             return Change(Trigger.ENTITY_UPDATED, self._before, now, {}, {}, self._before)
         if base is not self._before:
-            self._note_expired()
+            self._note_expired(now)
         entity = Entity(base.id, self.types, self.attributes, self.scopes, base.created_at, now, self.expires_at)
         return Change(Trigger.ENTITY_UPDATED, entity, now, self._triggers, self._previous, self._before)
 
-    def _note_expired(self) -> None:
+    def _note_expired(self, now: Instant) -> None:
         for iri, former in self._before.attributes.items():
-            if self.base.attributes.get(iri) is not former:
-                self._previous[iri] = former
-                self._triggers.setdefault(iri, Trigger.ATTRIBUTE_DELETED)
+            remaining = self.base.attributes.get(iri)
+            if remaining is former:
+                continue
+            self._previous[iri] = former
+            whole = remaining is not None and len(remaining) == len(former)
+            # Where all instances remain, sub-attributes have gone.
+            self._triggers.setdefault(iri, Trigger.ATTRIBUTE_UPDATED if whole else Trigger.ATTRIBUTE_DELETED)
+            if remaining is not None and self.attributes.get(iri) is remaining:
+                known = set(map(id, former))
+                self.attributes[iri] = [one if id(one) in known else {**one, "modifiedAt": now} for one in remaining]

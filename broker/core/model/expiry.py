@@ -17,31 +17,55 @@ def live(entity: Entity | None, now: Instant) -> Entity | None:
     """
     if entity is None or (entity.expires_at is not None and entity.expires_at <= now):
         return None
-    for instances in entity.attributes.values():
-        for instance in instances:
-            if "expiresAt" in instance and instance["expiresAt"] <= now:
-                return entity.with_(attributes=_live_attributes(entity.attributes, now))
+    if _some_expired(entity.attributes, now):
+        return entity.with_(attributes=_live_attributes(entity.attributes, now))
     return entity
 
 
 def next_expiry(attributes: Attributes) -> Instant | None:
-    """When the first of these instances expires; `None` where none ever does."""
+    """When the first of these instances expires, or of their sub-attributes; `None` where none ever does."""
     earliest: Instant | None = None
     for instances in attributes.values():
         for instance in instances:
             if "expiresAt" in instance and (earliest is None or instance["expiresAt"] < earliest):
                 earliest = instance["expiresAt"]
+            if "attributes" in instance:
+                nested = next_expiry(instance["attributes"])
+                if nested is not None and (earliest is None or nested < earliest):
+                    earliest = nested
     return earliest
+
+
+def _some_expired(attributes: Attributes, now: Instant) -> bool:
+    for instances in attributes.values():
+        for instance in instances:
+            if "expiresAt" in instance and instance["expiresAt"] <= now:
+                return True
+            if "attributes" in instance and _some_expired(instance["attributes"], now):
+                return True
+    return False
 
 
 def _live_attributes(attributes: Attributes, now: Instant) -> Attributes:
     """Lists in which nothing has expired are shared."""
     kept: Attributes = {}
     for iri, instances in attributes.items():
-        remaining = [one for one in instances if not _expired(one, now)]
+        if not _some_expired({iri: instances}, now):
+            kept[iri] = instances
+            continue
+        remaining = [_live_instance(one, now) for one in instances if not _expired(one, now)]
         if remaining:
-            kept[iri] = instances if len(remaining) == len(instances) else remaining
+            kept[iri] = remaining
     return kept
+
+
+def _live_instance(instance: Instance, now: Instant) -> Instance:
+    nested = instance.get("attributes")
+    if nested is None or not _some_expired(nested, now):
+        return instance
+    rest = {member: value for member, value in instance.items() if member != "attributes"}
+    remaining = _live_attributes(nested, now)
+    return {**rest, "attributes": remaining} if remaining else rest
 
 
 def _expired(instance: Instance, now: Instant) -> bool:
