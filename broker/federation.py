@@ -23,6 +23,9 @@ from broker.workers.registration_notifications import RegistrationNotifications
 from broker.workers.registry import Registrations
 from broker.workers.remote_subscriptions import RemoteSubscriptionsWorker, Surroundings
 
+_KEPT_AT_ONCE = 100
+"""Changes told by a source that are stored in one document, of which MongoDB takes 16 MB."""
+
 
 class FederationSide:
     """Registrations, who is told of them, and what asks their sources. `ports` is what operations need of it."""
@@ -102,7 +105,9 @@ class FederationSide:
         self._registry.on_change = self._remote.registration_changed
 
         async def tell(tenant: str, subscription_id: str, changes: Sequence[Change]) -> None:
-            subscribers.dispatch(await outbox.keep(tenant, [(each, (subscription_id,)) for each in changes]))
+            for start in range(0, len(changes), _KEPT_AT_ONCE):
+                part = [(each, (subscription_id,)) for each in changes[start : start + _KEPT_AT_ONCE]]
+                subscribers.dispatch(await outbox.keep(tenant, part))
 
         self.ports = replace(self.ports, relay=Relay(store, self._remote, subscribers.current, tell))
 

@@ -35,8 +35,9 @@ _AT_ONCE = 16
 _LOOK = 1.0
 """Seconds between two looks at what is due."""
 _DUE_AT_ONCE = 100
-_REPAIR = 300.0
-"""Seconds between two comparisons of everything: what a process left undone that died in between is found then."""
+_REPAIR = 3_600.0
+"""Seconds between two comparisons of everything, the first at the start: they find what a process left undone that died
+between storing a subscription or registration and working out what follows from it."""
 _CLAIMED = 150_000_000
 """Microseconds for which one process has a remote subscription to itself: two requests of the longest timeout."""
 _FIRST_DELAY, _LONGEST_DELAY = 2.0, 300.0

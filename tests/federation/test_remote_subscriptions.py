@@ -97,6 +97,19 @@ async def test_5_8_1_4_a_copy_has_what_is_registered_and_no_more(here, source, r
     }
 
 
+async def test_5_8_1_4_what_is_picked_is_picked_at_the_source_and_shown_as_asked_for(here, there, receiver):
+    await here.register(there.endpoint, information=[{"entities": [{"type": "Sensor"}], "propertyNames": ["level"]}])
+    await here.subscribe(receiver, notification={"pick": ["level", "power"], "sysAttrs": True})
+    await eventually(lambda: has_one(there))
+    (known,) = await there.known_subscriptions()
+    assert known["notification"]["pick"] == ["id", "type", "level"]
+    await there.put_entity(1, level=3, power=4)
+    await until(lambda: receiver.bodies)
+    (entity,) = receiver.bodies[0]["data"]
+    assert not entity.keys() & {"id", "type", "power"}
+    assert "modifiedAt" in entity["level"]
+
+
 async def test_5_8_1_4_split_entities_take_filters_and_projections_out_of_the_copy(here, source, receiver):
     source.status = 201
     await here.register(source.endpoint)

@@ -135,3 +135,30 @@ async def test_a_refresh_that_read_before_another_one_undoes_nothing_of_it(make_
     store.gate.set()
     await slow
     assert reader.notifications.find("", ID) is not None
+
+
+async def test_many_are_applied_in_turns_and_what_is_deleted_in_between_stays_deleted(make_broker, monkeypatch):
+    monkeypatch.setattr(boards, "_APPLIED_AT_ONCE", 1)
+    store = MemorySubscriptions()
+    first = make_broker(store)
+    for number in range(5):
+        await first.subscribe(id=f"urn:s:{number}")
+    board = Board("", store, SubscriptionIndex(), partial(load_subscription, KnownContexts()))
+    refreshing = asyncio.create_task(board.refresh())
+    while not len(board.index):  # noqa: ASYNC110 (the refresh tells nobody how far it is)
+        await asyncio.sleep(0)
+    assert len(board.index) < 5
+    await store.delete("", "urn:s:4")
+    board.remove("urn:s:4")
+    await refreshing
+    assert [each.id for each in board.index] == [f"urn:s:{number}" for number in range(4)]
+
+
+async def test_5_8_2_of_two_states_the_newer_one_stays_whichever_is_told_last(make_broker):
+    broker = make_broker(MemorySubscriptions())
+    await broker.subscribe()
+    older = broker.notifications.find("", ID)
+    await update_subscription(broker.ports, "", ID, {"q": "level>1"}, CONTEXT)
+    newer = broker.notifications.find("", ID)
+    broker.notifications.subscribed("", older)
+    assert broker.notifications.find("", ID) is newer

@@ -114,9 +114,14 @@ def _notification(
     if given.get("sysAttrs") or filters_here:
         # What tells which of two versions is newer (clause 4.5.5.3).
         notification["sysAttrs"] = True
-    shown = (subscription.representation.pick or frozenset()) - _MEMBERS
-    attributes = reduced(shown or None, information)
-    if attributes and not filters_here:
+    if filters_here:
+        return notification
+    picked = subscription.representation.pick or frozenset()
+    attributes = reduced((picked - _MEMBERS) or None, information)
+    if attributes and "pick" in given:
+        # Without id and type nobody could tell whose attributes they are.
+        notification["pick"] = ["id", "type", *(("scope",) if "scope" in picked else ()), *_names(attributes, context)]
+    elif attributes:
         notification["attributes"] = _names(attributes, context)
     return notification
 
