@@ -282,6 +282,7 @@ async def test_a_store_that_is_away_is_503_and_asks_to_come_back(client: Client)
 def test_every_error_of_the_standard_has_its_status() -> None:
     named = {error.name: STATUS[error] for error in STATUS if error.__name__ == error.name}
     assert named == {
+        "AccessDenied": 403,
         "AlreadyExists": 409,
         "BadRequestData": 400,
         "Conflict": 409,
