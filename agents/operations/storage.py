@@ -6,7 +6,7 @@ before they are sent again the broker is asked whether it has them, by their ins
 
 import asyncio
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -86,11 +86,12 @@ class Storage:
         self._newest.clear()
 
     async def _store(self, tenant: str | None, writes: dict[int, Write]) -> dict[int, str]:
-        await self._learn(writes.values())
         doubtful = {n: write for n, write in writes.items() if write.doubtful}
         if doubtful:
             unstored = await self._forwarder.retry(partial(self._unstored, doubtful))
             writes = {n: write for n, write in writes.items() if n not in doubtful or n in unstored}
+        # Between this and the next line nobody else comes in: what another caller learned or forgot is seen.
+        await self._learn(writes.values())
         current, late = self._split(writes)
         refused = await self._send(tenant, current)
         for n, write in late.items():
@@ -150,17 +151,23 @@ class Storage:
         self._tally.count("late")
         return reason
 
-    async def _learn(self, writes: Iterable[Write]) -> None:
+    async def _learn(self, writes: Collection[Write]) -> None:
         """Ask the broker for the newest instants of entities met for the first time."""
-        asked: dict[_Key, EntityRef] = {}
-        for write in writes:
-            if write.key in self._newest:
-                self._newest.move_to_end(write.key)
-            else:
-                asked[write.key] = write.ref
-        if asked:
+        while True:
+            asked: dict[_Key, EntityRef] = {}
+            for write in writes:
+                if write.key in self._newest:
+                    self._newest.move_to_end(write.key)
+                else:
+                    asked[write.key] = write.ref
+            if not asked:
+                return
             found = await self._forwarder.retry(partial(self._broker.newest, list(asked.values())))
-            self._newest.update((key, dict(found.get(key[1], {}))) for key in asked)
+            for key in asked:
+                # Another caller may have asked as well, and have written since.
+                known = self._newest.setdefault(key, {})
+                for name, instant in found.get(key[1], {}).items():
+                    known[name] = max(instant, known.get(name, instant))
 
     async def _unstored(self, writes: dict[int, Write]) -> dict[int, Write]:
         """Those of some doubtful writes that the broker does not have."""

@@ -67,6 +67,8 @@ def _steps(item: Item) -> dict[str, Any]:
     }
     if item.measures is not None and not secret:
         steps["decoded"] = item.measures
+    if item.normalized and not secret:
+        steps["normalized"] = item.normalized
     if item.entities:
         steps["mapped"] = item.entities
     if item.error is None:

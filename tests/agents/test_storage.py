@@ -1,5 +1,6 @@
 """Readings reach the broker once: late ones go into the history, doubtful ones are looked up first."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -198,3 +199,69 @@ async def test_tenants_are_kept_apart() -> None:
     store, _ = storage(Tenants())
     await store.store([Write(reading(1, 1), "x"), Write(reading(2, 1)), Write(reading(3, 2), "x")])
     assert sorted(told, key=str) == [("x", ["urn:a", "urn:a"]), (None, ["urn:a"])]
+
+
+class Slow(Evolving):
+    """Answers questions about the state only when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.questions: list[asyncio.Event] = []
+
+    async def newest(self, entities: Sequence[EntityRef]) -> dict[str, dict[str, int]]:
+        answer = await super().newest(entities)  # as it is now, however late it arrives
+        self.questions.append(asyncio.Event())
+        await self.questions[-1].wait()
+        return answer
+
+    async def asked_times(self, times: int) -> None:
+        while len(self.questions) < times:  # noqa: ASYNC110  asked by a task that runs meanwhile
+            await asyncio.sleep(0)
+
+
+async def test_what_another_caller_forgets_meanwhile_is_asked_for_again() -> None:
+    broker = Slow()
+    store, _ = storage(broker)
+    known = asyncio.create_task(store.store([Write(reading(1, 10))]))
+    await broker.asked_times(1)
+    broker.questions[0].set()
+    await known
+    task = asyncio.create_task(store.store([Write(reading(2, 20)), Write(reading(3, 30, entity_id="urn:b"))]))
+    await broker.asked_times(2)
+    store.forget()
+    async with asyncio.timeout(5):
+        while not task.done():
+            for each in broker.questions:
+                each.set()
+            await asyncio.sleep(0)
+    assert task.result() == {}
+    assert sorted(values(broker)) == [1, 2, 3]
+
+
+async def test_an_old_answer_does_not_take_the_place_of_what_another_caller_wrote() -> None:
+    broker = Slow()
+    broker.state["urn:a"] = {"t": _START}
+    store, _ = storage(broker)
+    first = asyncio.create_task(store.store([Write(reading(1, 20))]))
+    second = asyncio.create_task(store.store([Write(reading(2, 15, name="u"))]))
+    await broker.asked_times(2)
+    broker.questions[0].set()
+    await first
+    broker.questions[1].set()
+    await second
+    await store.store([Write(reading(3, 10))])
+    assert broker.state["urn:a"] == {"t": _START + 20 * _SECOND, "u": _START + 15 * _SECOND}
+
+
+async def test_an_entity_that_is_forgotten_for_a_refusal_is_learned_by_the_caller_beside() -> None:
+    broker = Slow()
+    broker.refuse = {"bad"}
+    store, _ = storage(broker)
+    writes = (Write(reading("bad", 10)), Write(reading(2, 10, "u")))
+    both = [asyncio.create_task(store.store([each])) for each in writes]
+    async with asyncio.timeout(5):
+        while not all(each.done() for each in both):
+            for each in broker.questions:
+                each.set()
+            await asyncio.sleep(0)
+    assert [each.result() for each in both] == [{0: "no"}, {}]
