@@ -30,7 +30,7 @@ _links: dict[str, str | None] = {}
 def answer_type(request: Request, offered: tuple[str, ...] = PLAIN) -> str:
     """The media type to answer with, as `Accept` and its weights have it. Raises a 406 that lists what there is."""
     accept = request.header(b"accept")
-    if accept is None or accept in ("*/*", JSON):
+    if not accept or accept in ("*/*", JSON):
         return JSON
     found = _accepted.get((accept, offered))
     if found is None:

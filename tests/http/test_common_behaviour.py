@@ -28,6 +28,11 @@ async def test_6_3_4_merge_patch_is_json_for_patch_alone(client: Client) -> None
     assert (await client.post("/entities", sensor(2), Content_Type="application/merge-patch+json")).status == 415
 
 
+async def test_6_3_4_an_empty_accept_accepts_anything(client: Client) -> None:
+    answer = await client.get("/types", Accept="")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+
+
 async def test_6_3_4_an_unknown_accept_is_406_and_lists_what_there_is(client: Client) -> None:
     answer = await client.get("/entities?type=Sensor", Accept="text/html")
     assert answer.status == 406
