@@ -40,14 +40,27 @@ async def test_6_34_3_a_query_that_is_refused_makes_no_map(client: Client) -> No
 
 async def test_6_4_3_2_pages_of_a_map_stay_the_same_while_entities_come(client: Client) -> None:
     first = await client.get("/entities?type=Sensor&limit=2&entityMap=true")
+    assert first.status == 201
     assert [entity["id"] for entity in first.json] == IDS[:2]
     location = first.headers["ngsild-entitymap"]
     await client.post("/entities", {**sensor(), "id": "urn:ngsi-ld:Sensor:0"})
     for header in (location, location.rpartition("/")[2], f"http://broker.test{location}"):
         second = await client.get("/entities?type=Sensor&limit=2&offset=2&count=true", ngsild_entitymap=header)
         assert [entity["id"] for entity in second.json] == IDS[2:]
+        assert second.status == 200
         assert second.headers["ngsild-results-count"] == "3"
         assert second.headers["ngsild-entitymap"] == location
+
+
+async def test_4_3_6_7_what_matches_no_more_is_taken_out_of_the_map(client: Client) -> None:
+    location = path_of(await client.get("/entities?type=Sensor&limit=1&entityMap=true"))
+    await client.delete(f"/entities/{IDS[1]}")
+    page = await client.get("/entities?type=Sensor&limit=1&offset=1", ngsild_entitymap=location)
+    assert [entity["id"] for entity in page.json] == IDS[2:]
+    assert list((await client.get(location)).json["entityMap"]) == [IDS[0], IDS[2]]
+    other = await client.get("/entities?type=Sensor&q=temperature>99", ngsild_entitymap=location)
+    assert other.json == []
+    assert len((await client.get(location)).json["entityMap"]) == 2
 
 
 async def test_5_5_14_a_map_that_is_gone_is_replaced_by_a_new_one(client: Client) -> None:
@@ -84,7 +97,11 @@ async def test_6_32_3_a_map_is_changed_and_deleted(client: Client) -> None:
     assert after["expiresAt"] > before["expiresAt"]
     assert after["entityMap"] == before["entityMap"]
     assert (await client.patch(path, {"expiresAt": "never"})).error == "BadRequestData"
-    assert (await client.get(path, accept=LD)).headers["content-type"] == LD
+    assert (await client.patch(path, {"expiresAt": None})).error == "BadRequestData"
+    as_json_ld = await client.get(path, accept=LD)
+    assert as_json_ld.headers["content-type"] == LD
+    assert as_json_ld.json.pop("@context") in (await client.get(path)).headers["link"]
+    assert as_json_ld.json == after
     assert (await client.delete(path)).status == 204
     assert (await client.get(path)).error == "ResourceNotFound"
     assert (await client.patch(path, {})).status == 404

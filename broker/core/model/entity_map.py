@@ -65,9 +65,9 @@ def read_expiry(fragment: Mapping[str, Any], map_id: str, now: Instant) -> Insta
         raise BadRequestData('The type of the body shall be "EntityMap".')
     if fragment.get("id", map_id) != map_id:
         raise BadRequestData(f"The body is about another entity map than {map_id}; leave its id out.")
-    given = fragment.get("expiresAt")
-    if given is None:
+    if "expiresAt" not in fragment:
         return None
+    given = fragment["expiresAt"]
     wanted = parse_instant(given) if isinstance(given, str) else None
     if wanted is None:
         raise BadRequestData("expiresAt is a DateTime such as 2026-01-31T12:00:00Z.")

@@ -10,7 +10,7 @@ from broker.http.display import read_display
 from broker.http.distribution import asked_of, inquiry_for, sources_of, warnings
 from broker.http.entity_maps import lifetime_of, map_header, signature_of
 from broker.http.message import Header, Request, Response
-from broker.http.negotiate import SPATIAL, answer_type, context_of, read_object
+from broker.http.negotiate import JSON, JSON_LD, SPATIAL, answer_type, context_of, read_object
 from broker.http.parameters import (
     DISTRIBUTION,
     EXPAND_VALUES,
@@ -26,7 +26,7 @@ from broker.http.parameters import (
     SELECTION,
     options,
 )
-from broker.http.responses import no_content, plain_json
+from broker.http.responses import no_content, with_context
 from broker.http.route import Answer, Route
 from broker.http.selection import check_links, parameters_of, read_selection, selectors_of
 from broker.operations import entity_maps
@@ -73,16 +73,18 @@ async def _create(
             inquiry, asked_of(inquiry, selection, parameters, display, signature), lifetime
         )
         told = warnings(found)
-    response = plain_json(201, render_entity_map(made))
-    response.headers += [*told, map_header(made)]
+    nameable = context if context.link is not None else await ports.loader.load(None)
+    form = media_type if media_type in (JSON, JSON_LD) else JSON
+    response = with_context(request, nameable, render_entity_map(made), form, [*told, map_header(made)])
+    response.status = 201
     return response
 
 
 async def retrieve(ports: Ports, request: Request) -> Response:
-    """5.14.1. All names in it are whole, so it needs no @context."""
-    media_type = answer_type(request)
+    """5.14.1."""
+    media_type, context = answer_type(request), await context_of(ports, request)
     found = await entity_maps.retrieve_entity_map(ports, request.tenant, request.path[0])
-    return plain_json(200, render_entity_map(found), media_type)
+    return with_context(request, context, render_entity_map(found), media_type)
 
 
 async def update(ports: Ports, request: Request) -> Response:
