@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from broker.core.jsonld.context import ActiveContext
@@ -11,8 +12,8 @@ from broker.core.ql.ast import EntitySelector
 from broker.core.represent.temporal import represent_aggregates, represent_evolution, represent_values
 from broker.core.temporal.evolution import Cut
 from broker.http import params
-from broker.http.distributed_histories import query_distributed, retrieve_distributed
-from broker.http.distribution import sources_of
+from broker.http.distributed_histories import history_of, query_by_map, query_distributed, retrieve_distributed
+from broker.http.distribution import inquiry_for, sources_of, warnings
 from broker.http.entity_maps import lifetime_of, map_header, named_or_none, wants_map
 from broker.http.message import Header, Request, Response
 from broker.http.negotiate import PLAIN, answer_type, context_of, read_object
@@ -49,6 +50,7 @@ from broker.http.temporal import (
     unfold,
 )
 from broker.operations import temporal
+from broker.operations.distributed.temporal_maps import map_histories
 from broker.operations.entity_maps import within
 from broker.operations.ports import Ports
 from broker.operations.query import refuse_too_wide
@@ -111,26 +113,45 @@ async def _answer(
     check_links(selection.query, 0)
     refuse_too_wide(selection.query, local=selection.local)
     descending = _descending(selection, parameters)
-    looked_for, map_headers = selection.query, list[Header]()
-    index = None if selection.local else sources_of(ports, request)
-    if index is None and wants_map(request, parameters):
-        entity_map = await named_or_none(ports, request) or await _new_map(ports, request, parameters, selection, view)
-        looked_for, map_headers = within(looked_for, entity_map), [map_header(entity_map)]
     is_ordered = bool(selection.order)
-    wanted = EvolutionQuery(looked_for, paging.limit, paging.offset, paging.count, descending, is_ordered)
-    told: list[Header] = []
+    wanted = EvolutionQuery(selection.query, paging.limit, paging.offset, paging.count, descending, is_ordered)
+    entity_map, told, made = None, list[Header](), False
+    if wants_map(request, parameters):
+        entity_map = await named_or_none(ports, request)
+        if entity_map is None:
+            entity_map, told = await _new_map(ports, request, context, parameters, selection, view)
+            made = True
+    index = None if selection.local else sources_of(ports, request)
     found: Aggregates | EvolutionPage
     if index is not None:
-        found, told = await query_distributed(ports, request, index, context, parameters, wanted, view)
-    elif view.aggregation is not None:
-        found = Aggregates(
-            *await temporal.aggregate_evolutions(ports, request.tenant, wanted, view.demand, view.aggregation)
-        )
+        inquiry = await inquiry_for(ports, request, index, context)
+        if entity_map is None:
+            found, more_told = await query_distributed(inquiry, parameters, wanted, view)
+        else:
+            found, more_told = await query_by_map(inquiry, parameters, wanted, view, entity_map)
+        told += [each for each in more_told if each not in told]
     else:
-        found = await temporal.query_evolutions(ports, request.tenant, wanted, view.demand)
+        found = await _found_here(ports, request, wanted, view, entity_map)
     shown, cut = _shown(found, context, view)
-    extra = paging.headers(request, ROOT + path, media_type, found.more, found.total) + _range(view, cut)
-    return _partial(with_context(request, context, shown, media_type, extra + map_headers + told), cut)
+    extra = paging.headers(request, ROOT + path, media_type, found.more, found.total) + _range(view, cut) + told
+    if entity_map is not None:
+        extra.append(map_header(entity_map))
+    response = with_context(request, context, shown, media_type, extra)
+    if made:
+        # Table 6.18.3.2-2: an entity map came into being.
+        response.status = 201
+    return _partial(response, cut)
+
+
+async def _found_here(
+    ports: Ports, request: Request, wanted: EvolutionQuery, view: TemporalView, entity_map: EntityMap | None
+) -> Aggregates | EvolutionPage:
+    if entity_map is not None:
+        wanted = replace(wanted, query=within(wanted.query, entity_map))
+    if view.aggregation is None:
+        return await temporal.query_evolutions(ports, request.tenant, wanted, view.demand)
+    found = await temporal.aggregate_evolutions(ports, request.tenant, wanted, view.demand, view.aggregation)
+    return Aggregates(*found)
 
 
 async def create_map(ports: Ports, request: Request) -> Response:
@@ -157,17 +178,28 @@ async def _created_map(
     selection = read_selection(parameters, context, selectors)
     check_links(selection.query, 0)
     refuse_too_wide(selection.query, local=selection.local)
-    made = await _new_map(ports, request, parameters, selection, view)
+    made, told = await _new_map(ports, request, context, parameters, selection, view)
     response = plain_json(201, render_entity_map(made))
-    response.headers.append(map_header(made))
+    response.headers += [map_header(made), *told]
     return response
 
 
 async def _new_map(
-    ports: Ports, request: Request, parameters: Mapping[str, str], selection: Selection, view: TemporalView
-) -> EntityMap:
+    ports: Ports,
+    request: Request,
+    context: ActiveContext,
+    parameters: Mapping[str, str],
+    selection: Selection,
+    view: TemporalView,
+) -> tuple[EntityMap, list[Header]]:
     lifetime = lifetime_of(parameters)
-    return await temporal.map_evolutions(ports, request.tenant, selection.query, view.demand, lifetime)
+    index = None if selection.local else sources_of(ports, request)
+    if index is None:
+        made = await temporal.map_evolutions(ports, request.tenant, selection.query, view.demand, lifetime)
+        return made, []
+    inquiry = await inquiry_for(ports, request, index, context)
+    made, told = await map_histories(inquiry, history_of(inquiry, parameters, selection.query, view), lifetime)
+    return made, warnings(told)
 
 
 def _shown(
