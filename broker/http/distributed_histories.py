@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from broker.core.federate.index import RegistrationIndex
 from broker.core.federate.notification import source_filter
 from broker.core.jsonld.context import ActiveContext
-from broker.core.model.errors import TooManyResults
+from broker.core.model.entity_map import EntityMap
+from broker.core.model.errors import BadRequestData, TooManyResults
+from broker.core.ql.ast import EntityQuery
 from broker.core.temporal.evolution import excerpt, shorten
 from broker.http import params
 from broker.http.distribution import inquiry_for, warnings
@@ -13,7 +15,9 @@ from broker.http.message import Header, Request
 from broker.http.problems import Refusal
 from broker.http.temporal import TemporalView
 from broker.operations.distributed import temporal_reads
-from broker.operations.distributed.temporal_reads import Found
+from broker.operations.distributed.asking import Inquiry
+from broker.operations.distributed.temporal_maps import page_of_map
+from broker.operations.distributed.temporal_reads import Found, History
 from broker.operations.ports import Ports
 from broker.operations.temporal import (
     Aggregates,
@@ -47,22 +51,39 @@ async def retrieve_distributed(
 
 
 async def query_distributed(
-    ports: Ports,
-    request: Request,
-    index: RegistrationIndex,
-    context: ActiveContext,
-    parameters: Mapping[str, str],
-    wanted: EvolutionQuery,
-    view: TemporalView,
+    inquiry: Inquiry, parameters: Mapping[str, str], wanted: EvolutionQuery, view: TemporalView
 ) -> tuple[Shown, list[Header]]:
     """5.7.4 with sources."""
-    inquiry = await inquiry_for(ports, request, index, context)
+    found = await temporal_reads.query(
+        inquiry,
+        history_of(inquiry, parameters, wanted.query, view),
+        limit=wanted.limit,
+        offset=wanted.offset,
+        count=wanted.count,
+        is_ordered=wanted.is_ordered,
+    )
+    return _viewed(found, view), warnings(found.warnings)
+
+
+async def query_by_map(
+    inquiry: Inquiry, parameters: Mapping[str, str], wanted: EvolutionQuery, view: TemporalView, entity_map: EntityMap
+) -> tuple[Shown, list[Header]]:
+    """5.7.4 with sources, of what an entity map lists."""
+    if wanted.is_ordered:
+        raise BadRequestData("orderBy needs local=true, since sources have histories that the map lists.")
+    asked = history_of(inquiry, parameters, wanted.query, view)
+    page = {"limit": wanted.limit, "offset": wanted.offset}
+    found = await page_of_map(inquiry, entity_map, asked, **page, count=wanted.count)
+    return _viewed(found, view), warnings(found.warnings)
+
+
+def history_of(inquiry: Inquiry, parameters: Mapping[str, str], query: EntityQuery, view: TemporalView) -> History:
+    """The query as it reaches sources."""
     splits = inquiry.federation.splits_entities
     if "splitEntities" in parameters:
         splits = params.flag(parameters, "splitEntities")
-    chosen = source_filter(parameters.get("csf"), context)
-    found = await temporal_reads.query(inquiry, wanted, view.demand, parameters, chosen, splits=splits)
-    return _viewed(found, view), warnings(found.warnings)
+    chosen = source_filter(parameters.get("csf"), inquiry.client)
+    return History(query, view.demand, parameters, chosen, splits)
 
 
 def _viewed(found: Found, view: TemporalView) -> Shown:

@@ -371,3 +371,42 @@ async def test_5_7_3_deletions_and_times_of_a_source_are_kept(here, make_source)
     await register(here, source.endpoint)
     answer = await here.get(HERE + "?options=sysAttrs")
     assert answer.json["level"] == [level]
+
+
+async def filled(here: FederatedBroker, there: FederatedBroker) -> None:
+    for number in (1, 3):
+        await here.post("/temporal/entities", sensor(number, level=at(1, number)))
+    for number in (2, 3):
+        await there.post("/temporal/entities", sensor(number, level=at(2, number)))
+
+
+@pytest.mark.parametrize("makes_maps", [True, False])
+async def test_5_14_5_a_map_tells_who_holds_which_history(here, there, makes_maps):
+    await filled(here, there)
+    await register(here, there.endpoint, operations=[*OPERATIONS, *["createEntityMapQueryTemporal"] * makes_maps])
+    answer = await here.get(f"/temporal/entityMaps?type=Sensor&{ALL}")
+    assert answer.status == 201
+    holders = {"1": ["@none"], "2": [NAME], "3": ["@none", NAME]}
+    assert {name[-1]: who for name, who in answer.json["entityMap"].items()} == holders
+    assert set(answer.json["linkedMaps"]) == ({NAME} if makes_maps else set())
+    if makes_maps:
+        assert (await there.get(f"/entityMaps/{answer.json['linkedMaps'][NAME]}")).status == 200
+
+
+async def test_5_7_4_pages_of_a_map_ask_those_who_hold_what_is_on_them(here, there, make_source):
+    await filled(here, there)
+    await register(here, there.endpoint, operations=[*OPERATIONS, "createEntityMapQueryTemporal"])
+    query = f"/temporal/entities?type=Sensor&{ALL}&limit=2&count=true"
+    first = await here.get(query + "&entityMap=true")
+    assert (first.status, first.headers["ngsild-results-count"]) == (201, "3")
+    assert [each["id"][-1] for each in first.json] == ["1", "3"]
+    assert len(first.json[1]["level"]) == 2
+    source = await make_source(body=[])
+    await register(here, source.endpoint, 2)
+    used = {"ngsild_entitymap": first.headers["ngsild-entitymap"]}
+    second = await here.get(query + "&offset=2", **used)
+    assert (second.status, [each["id"][-1] for each in second.json]) == (200, ["2"])
+    assert second.headers["ngsild-entitymap"] == first.headers["ngsild-entitymap"]
+    await there.post("/temporal/entities", sensor(7, level=at(2, 7)))
+    assert [each["id"][-1] for each in (await here.get(query.replace("limit=2", "limit=9"), **used)).json] == [*"132"]
+    assert source.asked == []

@@ -54,6 +54,7 @@ async def test_5_14_5_without_a_temporal_query_or_a_selection_no_map_is_made(cli
 
 async def test_5_7_4_a_map_fixes_the_entities_of_later_pages(client: Client) -> None:
     first = await client.get(f"/temporal/entities?type=Sensor&{AFTER}&limit=1&entityMap=true")
+    assert first.status == 201
     location = first.headers["ngsild-entitymap"]
     assert [each["id"] for each in first.json] == ["urn:ngsi-ld:Sensor:2"]
     await client.post("/temporal/entities", history(4, "2026-04-01"))

@@ -66,10 +66,11 @@ class _Conversation:
         self._told = Told(question)
         self._seen: set[tuple[str, str, str | None, str]] = set()
         self._progress = True
+        self._maps: Mapping[str, str] = {}
 
     async def hold(self, parameters: Parameters, need: int) -> Told:
         """Ask, page by page where it is a query."""
-        told = self._told
+        told, self._maps = self._told, parameters.maps
         registration = told.question.registration
         if told.question.is_loop:
             told.warning = SourceWarning(199, registration.id)
@@ -116,7 +117,9 @@ class _Conversation:
         """Send one request, and take in the answer: the evolutions in it, those not covered by a registration, too."""
         told, inquiry = self._told, self._inquiry
         registration = told.question.registration
-        forward = Forward("GET", path, (*pairs, *_written(query, self._demand.last)), self._context)
+        kept = self._maps.get(registration.id)
+        pairs = (*pairs, *_written(query, self._demand.last))
+        forward = Forward("GET", path, pairs, self._context, entity_map=kept)
         until = asyncio.get_running_loop().time() + inquiry.federation.forwarder.deadline(registration)
         answer = await inquiry.send(registration, forward)
         if not answer.is_success:
@@ -212,6 +215,11 @@ class _Conversation:
     def _is_enough(self) -> bool:
         """Whether the answer to the client is full."""
         return self._demand.page is not None and max(self._counts(), default=0) > self._demand.page
+
+
+def written_range(demand: Demand) -> Pairs:
+    """The range of a demand as parameters (clause 4.11)."""
+    return _written(demand.query, demand.last)
 
 
 def _written(query: TemporalQuery | None, last: int | None) -> Pairs:

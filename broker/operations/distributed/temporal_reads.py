@@ -14,8 +14,9 @@ from broker.core.model.instant import Instant
 from broker.core.ql.ast import EntityQuery, EntitySelector
 from broker.core.temporal.evolution import Demand, Evolution, excerpt
 from broker.operations.distributed.asking import Inquiry, Parameters, SourceWarning
+from broker.operations.distributed.reads import decides, parameters_for
 from broker.operations.distributed.temporal_asking import Told, ask_all
-from broker.operations.temporal import EvolutionQuery, basis_of, condition, evolutions_of, matching, recall
+from broker.operations.temporal import basis_of, condition, evolutions_of, matching, recall
 
 MAX_CANDIDATES = 1_000
 """Evolutions looked at for one query, of each source: with a page of instances of each some hundred megabytes."""
@@ -68,61 +69,71 @@ async def _one_held(inquiry: Inquiry, entity_id: str, demand: Demand) -> list[Ev
         return []
 
 
-async def query(
-    inquiry: Inquiry,
-    wanted: EvolutionQuery,
-    demand: Demand,
-    given: Mapping[str, str],
-    source_filter: Callable[[Entity], object] | None,
-    *,
-    splits: bool,
-) -> Found:
-    """Clause 5.7.4: a page of evolutions from here and from sources; `given` are the client's own parameters.
+@dataclass(frozen=True, slots=True)
+class History:
+    """A query of histories as it reaches sources; `given` are the client's own parameters.
 
-    With `splits` parts of one evolution may be at several sources: filters decide about what is put together. Otherwise
-    each source decides for itself, as long as it has what the filters ask about.
+    `source_filter` chooses registrations (`csf`). With `splits` parts of one evolution may be at several sources.
+    `maps` are the entity maps that sources are to use, by registration.
+    """
+
+    query: EntityQuery
+    demand: Demand
+    given: Mapping[str, str]
+    source_filter: Callable[[Entity], object] | None = None
+    splits: bool = False
+    maps: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def here(self) -> EntityQuery:
+        """What this broker's own histories have to satisfy before they are put together with what sources have."""
+        return EntityQuery(selectors=self.query.selectors) if self.splits else self.query
+
+
+async def query(
+    inquiry: Inquiry, asked: History, *, limit: int, offset: int = 0, count: bool = False, is_ordered: bool = False
+) -> Found:
+    """Clause 5.7.4: a page of evolutions from here and from sources.
+
+    With `splits` filters decide about what is put together. Otherwise each source decides for itself, as long as it has
+    what the filters ask about.
 
     Raises:
         BadRequestData: an order is asked for of evolutions that are elsewhere.
         TooManyResults: more candidates than can be put together.
     """
-    whole = wanted.query
-    questions = _asked(inquiry, whole, demand, source_filter, splits=splits)
-    if questions and wanted.is_ordered:
+    whole, demand = asked.query, asked.demand
+    questions, parameters = planned(inquiry, asked, ("queryTemporal",))
+    if questions and is_ordered:
         raise BadRequestData("orderBy needs local=true, since sources have histories that the query asks for.")
-    parameters = _parameters(inquiry, whole, given, splits=splits)
-    decided = not splits and all(_decides(inquiry, each, parameters) for each in questions)
-    need = MAX_CANDIDATES if wanted.count or not decided else wanted.offset + wanted.limit + 1
+    decided = not asked.splits and all(decides(each, parameters, inquiry) for each in questions)
+    end = offset + limit
+    need = MAX_CANDIDATES if count or not decided else end + 1
     if need > MAX_CANDIDATES:
         raise TooManyResults(f"Of distributed histories at most {MAX_CANDIDATES} can be listed; narrow the query.")
     told = await ask_all(inquiry, questions, parameters, demand, need)
-    here = EntityQuery(selectors=whole.selectors) if splits else whole
-    held = await _held(inquiry, here, demand, need, told, descending=wanted.descending)
-    found = _merged(held, told, demand)
+    found = _merged(await _held(inquiry, asked.here, demand, need, told), told, demand)
     last = EntityQuery(selectors=whole.selectors, attributes=whole.attributes) if decided else whole
     holds = condition(last, basis_of(last, demand))
     selected = [each for each in found.evolutions if holds(each) and _has_datasets(each, whole, demand)]
-    end = wanted.offset + wanted.limit
-    found.total = len(selected) if wanted.count else None
+    found.total = len(selected) if count else None
     found.more = len(selected) > end
-    found.evolutions = selected[wanted.offset : end]
+    found.evolutions = selected[offset:end]
     return found
 
 
-def _asked(
-    inquiry: Inquiry,
-    query: EntityQuery,
-    demand: Demand,
-    source_filter: Callable[[Entity], object] | None,
-    *,
-    splits: bool,
-) -> list[Asking]:
+def planned(inquiry: Inquiry, asked: History, operations: Sequence[str]) -> tuple[list[Asking], Parameters]:
+    """The questions that a query of histories makes necessary, and their parameters."""
+    demand, whole = asked.demand, asked.query
     names = _projected(demand)
-    plain = EntityQuery(selectors=query.selectors) if splits else query
-    wanted = wanted_by(plain, attributes=names, temporal=demand.query, source_filter=source_filter)
+    wanted = wanted_by(asked.here, attributes=names, temporal=demand.query, source_filter=asked.source_filter)
     datasets = demand.dataset_ids or frozenset()
-    wanted = replace(wanted, dataset_ids=datasets, geo=query.geo, scope=query.scope, evolution=True)
-    return _questions(inquiry, wanted, names | _filtering(query) if names else names, ("queryTemporal",))
+    wanted = replace(wanted, dataset_ids=datasets, geo=whole.geo, scope=whole.scope, evolution=True)
+    questions = _questions(inquiry, wanted, names | _filtering(whole) if names else names, operations)
+    # Filters look at the instances of all datasets.
+    given = {name: value for name, value in asked.given.items() if name != "datasetId"}
+    parameters = parameters_for(inquiry, whole, given, splits=asked.splits)
+    return questions, replace(parameters, maps=asked.maps)
 
 
 def _questions(inquiry: Inquiry, wanted: Wanted, projected: frozenset[str], operations: Sequence[str]) -> list[Asking]:
@@ -147,29 +158,8 @@ def _filtering(query: EntityQuery) -> frozenset[str]:
     return names if query.geo is None else names | {query.geo.geoproperty}
 
 
-def _parameters(inquiry: Inquiry, query: EntityQuery, given: Mapping[str, str], *, splits: bool) -> Parameters:
-    common: tuple[tuple[str, str], ...] = (_SYSTEM_ATTRIBUTES,)
-    if splits:
-        return Parameters(common)
-    filters = []
-    if query.q is not None:
-        texts = tuple((name, given[name]) for name in ("q", "expandValues", "jsonKeys") if name in given)
-        filters.append((texts, attributes_of(query.q)))
-    if query.geo is not None:
-        names = ("georel", "geometry", "coordinates", "geoproperty")
-        texts = tuple((name, given[name]) for name in names if name in given)
-        filters.append((texts, frozenset((query.geo.geoproperty,))))
-    common = (*common, *((name, given[name]) for name in ("scopeQ",) if name in given))
-    return Parameters(common, tuple(filters), inquiry.client)
-
-
-def _decides(inquiry: Inquiry, question: Asking, parameters: Parameters) -> bool:
-    context = inquiry.context_for(question.registration)
-    return all(parameters.applies(question, names, context) for _, names in parameters.filters)
-
-
 async def _held(
-    inquiry: Inquiry, query: EntityQuery, demand: Demand, need: int, told: Iterable[Told], *, descending: bool
+    inquiry: Inquiry, query: EntityQuery, demand: Demand, need: int, told: Iterable[Told]
 ) -> list[Evolution]:
     """This broker's own evolutions that may match, and those of entities that only a source found to match."""
     ports, tenant = inquiry.ports, inquiry.tenant
@@ -178,7 +168,7 @@ async def _held(
         return []
     samples = 0
     basis = replace(demand, attributes=None, dataset_ids=None)
-    async for each in matching(ports, tenant, query, basis, descending=descending):
+    async for each in matching(ports, tenant, query, basis):
         found[each.id] = each
         samples += _size(each)
         if samples > MAX_SAMPLES:
