@@ -60,11 +60,19 @@ async def test_an_expired_witness_is_none(broker: Broker) -> None:
     assert await broker.entities.count_types("") == {U: {"https://example.org/a": {"Property"}}}
 
 
-async def test_entities_older_than_the_uses_are_accounted_for(broker: Broker) -> None:
-    await broker.entities.write_many("", [creating(entity(1, T, U, a="Property")), creating(entity(2, U))])
-    await broker.databases("")["uses"].delete_many({})
+async def test_entities_older_than_the_uses_are_accounted_for(brokers: Brokers) -> None:
+    first = await brokers.start()
+    await first.entities.write_many("", [creating(entity(1, T, U, a="Property")), creating(entity(2, U))])
+    database = first.databases("")
+    assert await database["meta"].find_one({"_id": "uses"}) is not None
+    await database["uses"].delete_many({})
+    await database["meta"].delete_one({"_id": "uses"})
+    later = await brokers.start()
+    await later.entities.write("", creating(entity(3, T)))
+    assert await database["meta"].find_one({"_id": "uses"}) is None
     kinds = {"https://example.org/a": {"Property"}}
-    assert await broker.entities.count_types("") == {T: kinds, U: kinds}
+    assert await later.entities.count_types("") == {T: kinds, U: kinds}
+    assert await database["meta"].find_one({"_id": "uses"}) is not None
 
 
 async def test_it_is_exact_whatever_several_brokers_write(brokers: Brokers) -> None:

@@ -53,6 +53,7 @@ class Uses:
         self._seen: dict[str, set[tuple[str, str]]] = {}
         self._size = 0
         self._is_complete = False
+        self._has_begun = False
 
     def unseen(self, entities: Iterable[Entity]) -> dict[Use, str]:
         """The uses of entities that are not known to be stored, each with its witness: nearly always none."""
@@ -71,6 +72,8 @@ class Uses:
 
     async def keep(self, found: Mapping[Use, str]) -> None:
         """Store uses with their witnesses. Raises errors of the driver."""
+        if not self._has_begun:
+            await self._begin()
         uses = list(found)
         for first in range(0, len(uses), _AT_ONCE):
             chunk = uses[first : first + _AT_ONCE]
@@ -126,14 +129,23 @@ class Uses:
         for document in documents:
             await self._database["uses"].delete_one({"_id": document["_id"], "token": document["token"]})
 
+    async def _begin(self) -> None:
+        """Where there is no entity yet, none will have to be accounted for: each is written after its uses."""
+        if await self._entities.find_one({}, {"_id": True}) is None:
+            await self._mark_complete()
+        self._has_begun = True
+
+    async def _mark_complete(self) -> None:
+        await self._database["meta"].update_one(_COMPLETE, {"$set": {"complete": True}}, upsert=True)
+        self._is_complete = True
+
     async def _complete(self, now: Instant) -> None:
         """Account for entities that were written before there were uses: once in the life of a database."""
         if self._is_complete:
             return
-        meta = self._database["meta"]
-        if await meta.find_one(_COMPLETE) is None:
+        if await self._database["meta"].find_one(_COMPLETE) is None:
             await self.keep(await _all_uses(self._entities, now))
-            await meta.update_one(_COMPLETE, {"$set": {"complete": True}}, upsert=True)
+            await self._mark_complete()
         self._is_complete = True
 
     async def _read(self, ids: set[str], now: Instant) -> dict[str, Document]:
