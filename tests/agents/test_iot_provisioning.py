@@ -269,3 +269,51 @@ async def test_the_last_measure_is_shown_where_that_was_asked_for_until_it_is_cl
     assert "lastMeasure" not in (await iot.get("/iot/devices/d2"))[1]
     assert await iot.put("/iot/devices/d1", {"lastMeasure": {}}) == (204, None)
     assert "lastMeasure" not in (await iot.get("/iot/devices/d1"))[1]
+
+
+async def test_every_member_of_fiwares_documents_is_taken_and_read_back(iot: Calls) -> None:
+    common = {
+        "timestamp": True, "explicitAttrs": "['t']", "ngsiVersion": "ld", "payloadType": "iotagent",
+        "transport": "MQTT", "endpoint": "http://device.example/", "storeLastMeasure": True, "useCBflowControl": True,
+        "cmdMode": "notification", "internal_attributes": {"customField": [{"x": 1}]}, "expressionLanguage": "jexl",
+        "lazy": [{"object_id": "l", "name": "luminosity", "type": "percentage"}],
+        "commands": [{"object_id": "w", "name": "wakeup", "type": "command", "expression": "{a: value}",
+                      "payloadType": "json", "contentType": "application/json", "headers": {"x": "1"},
+                      "mqtt": {"qos": 2, "retain": True}}],
+        "attributes": [{"object_id": "t", "name": "temperature", "type": "Float", "expression": "t * 10",
+                        "skipValue": "null", "entity_name": "urn:ngsi-ld:Room:2", "entity_type": "Room",
+                        "metadata": {"unitCode": {"type": "Text", "value": "CEL"}}}],
+        "static_attributes": [{"name": "serial", "type": "Text", "value": "02598347"}],
+    }  # fmt: skip
+    group = {
+        **GROUP, **common, "trust": "8970A9078A803H3BL98PINEQRW8342HBAMS", "cbHost": "http://broker.example:1026",
+        "entityNameExp": "type + ':' + id", "defaultEntityNameConjunction": "_", "autoprovision": True,
+    }  # fmt: skip
+    device = {
+        **common, "device_id": "d1", "apikey": "own", "entity_name": "urn:ngsi-ld:Room:1", "entity_type": "Room",
+        "timezone": "Europe/Madrid", "protocol": "PDI-IoTA-JSON",
+    }  # fmt: skip
+    assert await iot.post("/iot/groups", {"groups": [group]}) == (201, {})
+    assert await iot.post("/iot/devices", {"devices": [device]}) == (201, {})
+    assert group.items() <= (await iot.get("/iot/groups"))[1]["groups"][0].items()
+    assert device.items() <= (await iot.get("/iot/devices/d1"))[1].items()
+
+
+async def test_a_device_changes_its_transport_and_endpoint(iot: Calls, provisioning: Provisioning) -> None:
+    await iot.post("/iot/devices", {"devices": [{"device_id": "d1", "transport": "MQTT"}]})
+    assert (await iot.get("/iot/devices/d1"))[1]["polling"] is False
+    await iot.put("/iot/devices/d1", {"transport": "HTTP"})
+    assert (await iot.get("/iot/devices/d1"))[1]["polling"] is True
+    await iot.put("/iot/devices/d1", {"endpoint": "http://device.example/"})
+    assert (await iot.get("/iot/devices/d1"))[1]["polling"] is False
+    assert provisioning.all()[0].provisioned.endpoint == "http://device.example/"
+
+
+async def test_a_device_that_takes_the_key_of_another_of_its_name_is_a_duplicate(iot: Calls) -> None:
+    two = [{"device_id": "d1", "apikey": "a"}, {"device_id": "d1", "apikey": "b"}]
+    assert await iot.post("/iot/devices", {"devices": two}) == (201, {})
+    elsewhere = {"fiware-service": "other", "fiware-servicepath": "/"}
+    assert await iot.post("/iot/devices", {"devices": [{"device_id": "d1"}]}, headers=elsewhere) == (201, {})
+    status, problem = await iot.put("/iot/devices/d1", {"apikey": "a"}, headers=elsewhere)
+    assert (status, problem["name"]) == (409, "DUPLICATE_DEVICE_ID")
+    assert "apikey" not in (await iot.get("/iot/devices/d1", headers=elsewhere))[1]

@@ -26,7 +26,7 @@ class AgentProcess:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._command = [sys.executable, "-m", "agents", "--broker-url", broker.url, "--mqtt-url", mosquitto.url]
-        self._command += ["--port", str(self.port), "--data-dir", str(log.parent / "data")]
+        self._command += ["--port", str(self.port), "--south-port", "0", "--data-dir", str(log.parent / "data")]
         self._log = log
         self.process: subprocess.Popen[bytes] | None = None
 
