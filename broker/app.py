@@ -23,8 +23,6 @@ from broker.adapters.contexts.library import Library
 from broker.adapters.contexts.loader import Loader
 from broker.adapters.delivery.http import HttpSink
 from broker.adapters.delivery.mqtt import MqttSink
-from broker.adapters.forwarding.http import HttpForwarder
-from broker.adapters.membership.credentials import CredentialForwarder
 from broker.adapters.mongo.client import DatabaseError, Databases, connect
 from broker.adapters.mongo.contexts import MongoContexts
 from broker.adapters.mongo.declared_indexes import MongoIndexes
@@ -92,8 +90,9 @@ class App:
         own = (settings.public_url, f"http://127.0.0.1:{settings.port}", f"http://localhost:{settings.port}")
         self._library = Library(contexts, self._clock, Fetcher(), read_context, own)
         loader = Loader(self._library, _CORE)
-        subscriptions = MongoSubscriptions(self._databases)
         tls = trusting(settings.trusted_ca)
+        membership = MembershipSide(settings, self._databases, tls)
+        subscriptions = MongoSubscriptions(self._databases, sealing=membership.sealing)
         http, mqtt = HttpSink(tls=tls), MqttSink(tls=tls)
         sinks: dict[str, Sink] = {"http": http, "https": http, "mqtt": mqtt, "mqtts": mqtt}
         self._notifications = Notifications(
@@ -115,7 +114,6 @@ class App:
             history=settings.history,
         )
         history = MongoHistory(self._databases, write_concern)
-        membership = MembershipSide(settings, self._databases, tls)
         self._federation = FederationSide(
             settings,
             self._databases,
@@ -124,7 +122,7 @@ class App:
             clock=self._clock,
             sinks=sinks,
             presence=self._presence,
-            forwarder=CredentialForwarder(HttpForwarder(tls=tls), membership.resolve),
+            membership=membership,
         )
         self._federation.pass_subscriptions_on(subscriptions, self._outbox, self._notifications)
         ports = Ports(

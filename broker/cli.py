@@ -185,6 +185,8 @@ def _add_broker_options(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--temporal-page", text, type=_count(_LARGEST_PAGE), metavar="N")
     text = "PEM file of certificate authorities that receivers of notifications may rely on"
     _add(parser, "--trusted-ca", text, type=_file, metavar="FILE")
+    text = "store headers for sources and receivers encrypted (on with an embedded MongoDB or ECLOR_SECRET_KEY)"
+    _add(parser, "--seal", text, choices=("on", "off"), metavar="{on,off}")
     text = "networks that need no token, as in 127.0.0.0/8; others then need a federation member's (everyone)"
     _add(parser, "--open-to", text, metavar="NETWORKS")
     _add(parser, "--log", "how to print: for people or for programs", choices=("text", "json"), metavar="{text,json}")
@@ -300,6 +302,7 @@ def _wish(options: argparse.Namespace) -> Wish:
         temporal_page=options.temporal_page,
         trusted_ca=options.trusted_ca,
         open_to=options.open_to,
+        seal=options.seal,
         mongo_url=options.mongo_url,
         mqtt_url=options.mqtt_url if whole else None,
         mqtt_port=options.mqtt_port if whole else 1883,

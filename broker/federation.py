@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from broker.adapters.membership.credentials import CredentialForwarder
 from broker.adapters.mongo.client import Databases
 from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.presence import Presence
@@ -12,6 +11,7 @@ from broker.adapters.mongo.remote_subscriptions import MongoRemoteSubscriptions
 from broker.adapters.mongo.subscriptions import MongoSubscriptions
 from broker.adapters.mongo.tenants import MongoTenants
 from broker.core.model.change import Change
+from broker.membership import MembershipSide
 from broker.operations.distributed.remote_requests import SourceRequests
 from broker.operations.distributed.subscriptions import Relay
 from broker.operations.federation import Federation
@@ -40,7 +40,7 @@ class FederationSide:
         clock: Clock,
         sinks: Mapping[str, Sink],
         presence: Presence,
-        forwarder: CredentialForwarder,
+        membership: MembershipSide,
     ) -> None:
         def is_shared() -> bool:
             return presence.shared
@@ -48,15 +48,17 @@ class FederationSide:
         self._settings, self._databases = settings, databases
         self._tenants, self._loader, self._clock = tenants, loader, clock
         self._remote: RemoteSubscriptionsWorker | None = None
-        registrations = MongoSubscriptions(databases, "registrations", "registration")
-        watchers = MongoSubscriptions(databases, "registrationSubscriptions", "registration subscription")
+        registrations = MongoSubscriptions(databases, "registrations", "registration", membership.sealing)
+        watchers = MongoSubscriptions(
+            databases, "registrationSubscriptions", "registration subscription", membership.sealing
+        )
         self._notifications = RegistrationNotifications(
             store=watchers,
             tenants=tenants,
             loader=loader,
             clock=clock,
             sinks=sinks,
-            outbox=MongoRegistrationOutbox(databases, presence),
+            outbox=MongoRegistrationOutbox(databases, presence, membership.sealing),
             is_shared=is_shared,
         )
         self._registry = Registrations(
@@ -67,7 +69,7 @@ class FederationSide:
             notifications=self._notifications,
             is_shared=is_shared,
         )
-        self._forwarder = forwarder
+        self._forwarder = membership.forwarder
         self.ports = Federation(
             alias=settings.alias,
             registrations=registrations,

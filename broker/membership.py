@@ -6,6 +6,8 @@ import ssl
 
 import structlog
 
+from broker.adapters.forwarding.http import HttpForwarder
+from broker.adapters.membership.credentials import CredentialForwarder
 from broker.adapters.membership.keys import VARIABLE, SecretError, SecretKeys, given_secret, kept_secret
 from broker.adapters.membership.way import HttpWay
 from broker.adapters.mongo.client import Databases
@@ -25,22 +27,28 @@ _TELL_EVERY = 60.0
 
 
 class MembershipSide:
-    """The membership of a broker that has a secret; without one, `membership` and `guard` stay None."""
+    """The membership of a broker that has a secret; without one, `keys`, `membership` and `guard` stay None.
+
+    `sealing` encrypts what is stored, where that is wanted. `forwarder` asks sources, members with their credentials;
+    whoever uses it closes it.
+    """
 
     def __init__(self, settings: Settings, databases: Databases, tls: ssl.SSLContext | None) -> None:
         self._settings = settings
         self._store = MongoMembers(databases)
         self._way = HttpWay(tls)
-        self._keys = _keys(settings)
+        self.keys = _keys(settings)
+        self.sealing = self.keys if settings.seal else None
+        self.forwarder = CredentialForwarder(HttpForwarder(tls=tls), self.resolve)
         self.membership: Membership | None = None
         self.guard: Guard | None = None
 
     def start(self, ports: Ports) -> None:
         """Know the ports that operations on members work with."""
-        if self._keys is None:
+        if self.keys is None:
             return
         settings = self._settings
-        self.membership = Membership(ports, self._keys, self._store, self._way, settings.alias, settings.public_url)
+        self.membership = Membership(ports, self.keys, self._store, self._way, settings.alias, settings.public_url)
         self.guard = Guard(self.membership)
 
     def changed(self) -> None:

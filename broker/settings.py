@@ -40,6 +40,7 @@ class Settings:
     split_entities: bool
     data_dir: Path | None = None
     database: str = "eclor"
+    seal: bool = False
     open_to: tuple[Network, ...] | None = None
 
 
@@ -79,6 +80,8 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     option("cors-origins", "", text)
     option("data-dir", "", "where the broker keeps its secret, without which it can't join others")
+    text = "on: headers for sources and receivers are stored encrypted; brokers that share data then need one secret"
+    option("seal", "on" if environment.get("ECLOR_SECRET_KEY") else "off", text, choices=("on", "off"))
     text = "networks that need no token, as in 127.0.0.0/8,10.0.0.0/8; others then need that of a federation member"
     option("open-to", "everyone", text, type=_networks)
     option("log-level", "info", "debug, info, warning or error")
@@ -114,6 +117,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] | None = None)
         data_dir=Path(given.data_dir).expanduser() if given.data_dir else None,
         open_to=given.open_to,
         database=given.database,
+        seal=given.seal == "on",
     )
 
 

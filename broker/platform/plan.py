@@ -35,6 +35,7 @@ class Wish:
     temporal_page: int | None = None
     trusted_ca: Path | None = None
     open_to: str | None = None
+    seal: str | None = None
     mongo_url: str | None = None
     mqtt_url: str | None = None
     mqtt_port: int = 1883
@@ -147,6 +148,9 @@ def _plan_broker(wish: Wish, mongo_url: str, plan: Plan, console: Console) -> No
     command += ["--temporal-page", str(wish.temporal_page)] if wish.temporal_page else []
     command += ["--trusted-ca", str(wish.trusted_ca.resolve())] if wish.trusted_ca else []
     command += ["--open-to", wish.open_to] if wish.open_to else []
+    # An embedded MongoDB is for the brokers of this directory alone, which have one secret.
+    seal = wish.seal or ("on" if wish.mongo_url is None else None)
+    command += ["--seal", seal] if seal else []
     # Several processes share the port by SO_REUSEPORT: each can die and come back without the others.
     command += ["--reuse-port"] if wish.workers > 1 else []
     depends = _depends(plan, "mongodb")

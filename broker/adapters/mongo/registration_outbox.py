@@ -12,17 +12,21 @@ from pymongo.errors import PyMongoError
 from broker.adapters.mongo.client import DURABLE, Databases
 from broker.adapters.mongo.errors import translate
 from broker.adapters.mongo.presence import Presence
+from broker.adapters.mongo.sealing import Sealing, seal_value, unseal_value
 from broker.core.subscribe.message import Message
 from broker.operations.notify import WaitingMessage
 
 _ADOPTED_AT_ONCE = 1_000
 """Taken over in one go from processes that are gone; the rest follows with the next look."""
 
+_ABOUT = "registrationOutbox"
+
 
 class MongoRegistrationOutbox:
     """MessageOutbox."""
 
-    def __init__(self, databases: Databases, presence: Presence) -> None:
+    def __init__(self, databases: Databases, presence: Presence, sealing: Sealing | None = None) -> None:
+        self._sealing = sealing
         self._collection = databases.main.get_collection("registrationOutbox", write_concern=DURABLE)
         self._presence = presence
         self._counter = 0
@@ -38,7 +42,7 @@ class MongoRegistrationOutbox:
             "owner": self._presence.token,
             "tenant": tenant,
             "subscription": subscription_id,
-            "message": _stored(message),
+            "message": _stored(message, self._sealing),
         }
         try:
             await self._ensure_index()
@@ -66,7 +70,7 @@ class MongoRegistrationOutbox:
                 mine = {"$set": {"owner": self._presence.token}}
                 result = await self._collection.update_one({"_id": document["_id"], **abandoned}, mine)
                 if result.modified_count:
-                    adopted.append(_loaded(document))
+                    adopted.append(_loaded(document, self._sealing))
         except PyMongoError as error:
             raise translate(error) from error
         return adopted
@@ -84,23 +88,23 @@ class MongoRegistrationOutbox:
             self._is_indexed = True
 
 
-def _stored(message: Message) -> dict[str, Any]:
+def _stored(message: Message, sealing: Sealing | None) -> dict[str, Any]:
     return {
         "contentType": message.content_type,
         "body": message.body,
         "link": message.link,
-        "info": [list(pair) for pair in message.info],
+        "info": [[key, seal_value(value, sealing, _ABOUT)] for key, value in message.info],
         "tenant": message.tenant,
     }
 
 
-def _loaded(document: dict[str, Any]) -> WaitingMessage:
+def _loaded(document: dict[str, Any], sealing: Sealing | None) -> WaitingMessage:
     stored = document["message"]
     message = Message(
         stored["contentType"],
         bytes(stored["body"]),
         stored["link"],
-        tuple((key, value) for key, value in stored["info"]),
+        tuple((key, unseal_value(value, sealing, _ABOUT)) for key, value in stored["info"]),
         stored["tenant"],
     )
     return WaitingMessage(document["_id"], document["tenant"], document["subscription"], message)

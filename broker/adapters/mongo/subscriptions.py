@@ -20,6 +20,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from broker.adapters.mongo.client import DURABLE
 from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.sealing import Sealing, seal, unseal
 from broker.core.model.errors import AlreadyExists, ResourceNotFound
 from broker.core.model.instant import Instant
 from broker.core.model.subscription import Tally
@@ -35,7 +36,7 @@ class MongoSubscriptions:
     """SubscriptionRecords on the databases that `database(tenant)` gives.
 
     What else is kept as a document, changed and counted like a subscription has a `collection` of its own, and a `noun`
-    for messages.
+    for messages. With `sealing`, credentials in it are stored encrypted.
     """
 
     def __init__(
@@ -43,10 +44,12 @@ class MongoSubscriptions:
         database: Callable[[str], AsyncDatabase[_Document]],
         collection: str = "subscriptions",
         noun: str = "subscription",
+        sealing: Sealing | None = None,
     ) -> None:
         self._database = database
         self._name = collection
         self._noun = noun
+        self._sealing = sealing
         self._key = {"_id": collection}
         self._indexed: set[str] = set()
 
@@ -55,7 +58,7 @@ class MongoSubscriptions:
         try:
             await self._ensure_index(tenant)
             await self._note(tenant, subscription["id"])
-            await self._collection(tenant).insert_one({"_id": subscription["id"], **_to_document(subscription)})
+            await self._collection(tenant).insert_one({"_id": subscription["id"], **self._to_document(subscription)})
             await self._note(tenant, subscription["id"])
         except DuplicateKeyError:
             raise AlreadyExists(
@@ -75,7 +78,7 @@ class MongoSubscriptions:
             expected["modifiedAt"] = since
         try:
             await self._note(tenant, subscription_id)
-            result = await self._collection(tenant).update_one(expected, {"$set": _to_document(subscription)})
+            result = await self._collection(tenant).update_one(expected, {"$set": self._to_document(subscription)})
             if not result.matched_count:
                 if await self.get(tenant, subscription_id) is None:
                     raise self._gone(subscription_id)
@@ -102,7 +105,7 @@ class MongoSubscriptions:
             document = await self._collection(tenant).find_one({"_id": subscription_id})
         except PyMongoError as error:
             raise translate(error) from error
-        return None if document is None else _to_subscription(document)
+        return None if document is None else self._to_subscription(document)
 
     async def page(self, tenant: str, limit: int, offset: int) -> tuple[list[_Document], int]:
         """A page in order of creation, and how many there are. A limit of 0 gives none."""
@@ -112,7 +115,7 @@ class MongoSubscriptions:
             if not limit:
                 return [], total
             cursor = collection.find({}).sort([("createdAt", 1), ("_id", 1)]).skip(offset).limit(limit)
-            return [_to_subscription(document) async for document in cursor], total
+            return [self._to_subscription(document) async for document in cursor], total
         except PyMongoError as error:
             raise translate(error) from error
 
@@ -147,7 +150,7 @@ class MongoSubscriptions:
         """Those whose last notification failed, in order of creation."""
         try:
             cursor = self._collection(tenant).find({"tally.status": "failed"}).sort([("createdAt", 1), ("_id", 1)])
-            return [_to_subscription(document) async for document in cursor.limit(limit)]
+            return [self._to_subscription(document) async for document in cursor.limit(limit)]
         except PyMongoError as error:
             raise translate(error) from error
 
@@ -159,6 +162,26 @@ class MongoSubscriptions:
         except PyMongoError as error:
             raise translate(error) from error
         return bool(result.modified_count)
+
+    def _to_document(self, subscription: Mapping[str, Any]) -> _Document:
+        given = {name: subscription.get(name) for name in _TEXTS}
+        if self._sealing is not None:
+            given["document"] = seal(subscription["document"], self._sealing, f"{self._name} {subscription['id']}")
+        document: _Document = {name: orjson.dumps(value).decode() for name, value in given.items()}
+        if subscription.get("via"):
+            document["via"] = subscription["via"]
+        return {**document, "createdAt": subscription["createdAt"], "modifiedAt": subscription["modifiedAt"]}
+
+    def _to_subscription(self, document: _Document) -> _Document:
+        subscription: _Document = {name: orjson.loads(document[name]) for name in _TEXTS}
+        if self._sealing is not None:
+            about = f"{self._name} {document['_id']}"
+            subscription["document"] = unseal(subscription["document"], self._sealing, about)
+        subscription.update(id=document["_id"], createdAt=document["createdAt"], modifiedAt=document["modifiedAt"])
+        for name in ("tally", "via"):
+            if name in document:
+                subscription[name] = document[name]
+        return subscription
 
     def _gone(self, document_id: str) -> ResourceNotFound:
         return ResourceNotFound(f"There is no {self._noun} {document_id} in this tenant.")
@@ -186,26 +209,10 @@ class MongoSubscriptions:
         found: dict[str, _Document | None] = dict.fromkeys(ids)
         try:
             async for document in self._collection(tenant).find({"_id": {"$in": ids}}):
-                found[document["_id"]] = _to_subscription(document)
+                found[document["_id"]] = self._to_subscription(document)
         except PyMongoError as error:
             raise translate(error) from error
         return found
-
-
-def _to_document(subscription: Mapping[str, Any]) -> _Document:
-    document: _Document = {name: orjson.dumps(subscription.get(name)).decode() for name in _TEXTS}
-    if subscription.get("via"):
-        document["via"] = subscription["via"]
-    return {**document, "createdAt": subscription["createdAt"], "modifiedAt": subscription["modifiedAt"]}
-
-
-def _to_subscription(document: _Document) -> _Document:
-    subscription: _Document = {name: orjson.loads(document[name]) for name in _TEXTS}
-    subscription.update(id=document["_id"], createdAt=document["createdAt"], modifiedAt=document["modifiedAt"])
-    for name in ("tally", "via"):
-        if name in document:
-            subscription[name] = document[name]
-    return subscription
 
 
 def _counting(tally: Tally) -> _Document:
