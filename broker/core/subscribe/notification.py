@@ -40,7 +40,8 @@ def known_entities(subscription: Subscription, entities: list[Entity]) -> list[E
     version = subscription.conformance
     if version is None:
         return entities
-    return [conforming(entity, version, subscription.context) for entity in entities]
+    spoken = subscription.representation.languages is not None
+    return [conforming(entity, version, subscription.context, spoken=spoken) for entity in entities]
 
 
 def shown_entities(subscription: Subscription, entities: Iterable[Entity]) -> list[dict[str, Any]]:

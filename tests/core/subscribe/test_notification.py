@@ -172,6 +172,14 @@ def test_4_15_lang_and_dataset_id_select():
     assert shown["level"] == {"type": "Property", "value": 1}
 
 
+def test_4_3_6_8_a_text_in_the_language_wanted_stays_one_for_earlier_versions():
+    words = {"type": "LanguageProperty", "languageMap": {"fr": "plein", "de": "voll"}}
+    shown = sent_entity(created(entity(label=[words])), lang="de", ngsildConformance="1.3")
+    assert shown["label"] == {"type": "Property", "value": "voll", "lang": "de"}
+    unspoken = sent_entity(created(entity(label=[words])), ngsildConformance="1.3")
+    assert unspoken["label"] == {"type": "Property", "value": {"fr": "plein", "de": "voll"}}
+
+
 def test_building_a_notification_changes_nothing():
     change = updated(entity(level=1), entity(power=1))
     before = repr(change)
