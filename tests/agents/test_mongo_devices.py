@@ -32,8 +32,8 @@ async def test_a_registration_of_a_model_that_is_gone_does_not_stop_the_others(m
     store = MongoDevices(mongo_url, database="agents_test_gone")
     await Devices(bundled_models(), store).register([registration(), registration("b")])
     models = {**bundled_models()}
-    lone = Devices(models, store)
     del models["milesight-iot/em400-mud"]
+    lone = Devices(models, store)
     assert len(await lone.load()) == 2
     assert len(lone) == 0
     await store.close()
