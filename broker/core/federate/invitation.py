@@ -7,6 +7,7 @@ bytes. `content` has the public key that the signature is to be checked with.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -80,9 +81,18 @@ def write_party(party: Party) -> dict[str, str]:
 def read_party(content: Mapping[str, Any]) -> Party:
     """Who a content presents. Raises BadRequestData."""
     url = text_of(content, "url").rstrip("/")
-    if not url.startswith(("http://", "https://")):
-        raise BadRequestData("'url' has to begin with https:// or http://.")
+    if not _is_address(url):
+        raise BadRequestData("'url' has to be the address of a broker, such as https://broker.example.org.")
     return Party(text_of(content, "name"), text_of(content, "alias"), url, text_of(content, "publicKey"))
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(host) and not any(each in url for each in "@?# \\")
 
 
 def require_type(content: Mapping[str, Any], name: str) -> None:

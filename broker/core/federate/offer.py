@@ -67,8 +67,8 @@ def read_offer(document: Mapping[str, Any], context: ActiveContext) -> Offer:
     scopes = _texts(document, "scopes")
     for scope in scopes:
         parse_scope(scope)
-    area = document.get("area")
-    if area is not None and geometry(area, False).get("type") not in _AREAS:
+    area = None if document.get("area") is None else geometry(document["area"], False)
+    if area is not None and area["type"] not in _AREAS:
         raise BadRequestData("The area of an offer is a GeoJSON Polygon or MultiPolygon, longitude first.")
     tenant = document.get("tenant", "")
     if not isinstance(tenant, str):

@@ -163,7 +163,8 @@ async def _require_other(membership: Membership, party: Party) -> None:
     if party.public_key == membership.keys.public_key:
         raise Conflict("This is an invitation of this very broker; it is for another one.")
     own = membership.keys.fingerprint(party.public_key)
-    for alias in (membership.alias, *(each.party.alias for each in await membership.store.all() if each.id != own)):
+    others = [each for each in await membership.store.all() if each.id != own and not each.is_leaving]
+    for alias in (membership.alias, *(each.party.alias for each in others)):
         if alias == party.alias:
             raise Conflict(f"Two brokers are called {alias!r}. Start one of them with a name of its own: --alias NAME.")
 
