@@ -49,6 +49,7 @@ def read_selection(
     if selectors is None:
         selectors = _selector(parameters, context)
     local = params.flag(parameters, "local")
+    params.flag(parameters, "splitEntities")
     if any(selector.types is not None and selector.types.selects_all for selector in selectors):
         if parameters.get("local") == "false":
             raise BadRequestData("type=* asks this broker alone, so local cannot be false; leave it out.")

@@ -331,3 +331,20 @@ async def test_4_5_19_scopes_are_not_aggregated_with_attributes_asked_for(client
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 async def test_6_3_18_local_is_true_or_false(client: Client, method: str) -> None:
     assert (await client.call(method, f"{HERE}?local=perhaps")).error == "BadRequestData"
+
+
+async def test_5_7_4_4_linked_entities_are_refused(client: Client) -> None:
+    body = {
+        "type": "Query",
+        "entities": [{"type": "Car"}],
+        "temporalQ": {"timerel": "after", "timeAt": "2000-01-01T00:00:00Z"},
+    }
+    path = "/temporal/entityOperations/query"
+    assert (await client.post(path, {**body, "join": "@none"})).status == 200
+    for more in ({"join": "inline"}, {"containedBy": ["urn:x:1"]}):
+        assert (await client.post(path, {**body, **more})).error == "BadRequestData"
+
+
+async def test_6_18_3_2_split_entities_is_true_or_false(client: Client) -> None:
+    answer = await client.get(f"/temporal/entities?type=Car&{ALL}&splitEntities=perhaps")
+    assert answer.error == "BadRequestData"

@@ -110,7 +110,7 @@ async def _answer(
     paging = paging_of(request)
     view = read_view(parameters, context, ports.temporal_page, required=True)
     selection = read_selection(parameters, context, selectors)
-    check_links(selection.query, 0)
+    _refuse_links(selection, parameters)
     refuse_too_wide(selection.query, local=selection.local)
     descending = _descending(selection, parameters)
     is_ordered = bool(selection.order)
@@ -176,7 +176,7 @@ async def _created_map(
 ) -> Response:
     view = read_view(parameters, context, ports.temporal_page, required=True)
     selection = read_selection(parameters, context, selectors)
-    check_links(selection.query, 0)
+    _refuse_links(selection, parameters)
     refuse_too_wide(selection.query, local=selection.local)
     made, told = await _new_map(ports, request, context, parameters, selection, view)
     response = plain_json(201, render_entity_map(made))
@@ -221,6 +221,13 @@ def _partial(response: Response, cut: Cut | None) -> Response:
     if cut is not None:
         response.status = 206
     return response
+
+
+def _refuse_links(selection: Selection, parameters: Mapping[str, str]) -> None:
+    """Histories know no linked entities (clause 5.7.4.4)."""
+    check_links(selection.query, 0)
+    if parameters.get("join", "@none") != "@none" or "containedBy" in parameters:
+        raise BadRequestData("Histories come without linked entities: leave join and containedBy out.")
 
 
 def _descending(selection: Selection, parameters: Mapping[str, str]) -> bool:
