@@ -24,7 +24,6 @@ from tests.http.client import memory_ports
 CONTEXT = ActiveContext({}, {}, [], None)
 TYPES = ["urn:t:A", "urn:t:B", "urn:t:C"]
 NAMES = ["urn:n:a", "urn:n:b", LOCATION]
-SCOPES = ["/x", "/x/y", "/z"]
 SMALL = {"type": "Polygon", "coordinates": [[[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]]}
 LARGE = {"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]]]}
 POINTS = [[1, 1], [5, 5], [20, 20]]
@@ -42,15 +41,15 @@ _entity = st.builds(
     ),
     st.integers(0, 5),
     st.lists(st.sampled_from(TYPES), min_size=1, max_size=2, unique=True),
-    st.lists(st.sampled_from(NAMES), unique=True),
-    st.lists(st.sampled_from(SCOPES), max_size=2, unique=True),
+    st.sampled_from([NAMES, NAMES[1:], NAMES[2:], NAMES[:1], []]),
+    st.sampled_from([["/x"], ["/x/y"], ["/x/y", "/z"], []]),
     st.sampled_from(POINTS),
 )
 _patterns = st.sampled_from([(), ("/x",), ("/x/#",), ("/+/y", "/z")])
 _offer = st.builds(
     lambda types, names, scopes, area: Offer(tuple(types), frozenset(("queryEntity",)), tuple(names), scopes, area),
     st.lists(st.sampled_from(TYPES), min_size=1, max_size=2, unique=True),
-    st.lists(st.sampled_from(NAMES), max_size=2, unique=True),
+    st.sampled_from([[], [], NAMES[1:], NAMES[:1]]),
     _patterns,
     st.sampled_from([None, SMALL, LARGE]),
 )
@@ -64,10 +63,10 @@ _query = st.builds(
         scope=parse_scope(scope) if scope else None,
     ),
     _types,
-    st.lists(st.sampled_from(NAMES), max_size=1),
+    st.sampled_from([[], [], NAMES[:1], NAMES[1:]]),
     st.sampled_from(["", "/x", "/x/#", "/z;/x/y"]),
     st.sampled_from([None, GeoQuery("within", SMALL), GeoQuery("intersects", LARGE), GeoQuery("disjoint", SMALL)]),
-    st.sampled_from([None, *NAMES[:2]]),
+    st.sampled_from([None, None, *NAMES[:2]]),
 )
 
 
@@ -96,7 +95,7 @@ def _is_refused(offer: Offer, query: EntityQuery) -> bool:
 
 
 @settings(deadline=None, max_examples=400)
-@given(st.lists(_entity, max_size=6), _offer, _query)
+@given(st.lists(_entity, min_size=3, max_size=6), _offer, _query)
 def test_a_query_finds_what_satisfies_it_within_the_offer_and_nothing_else(
     entities: list[Entity], offer: Offer, query: EntityQuery
 ) -> None:
@@ -118,7 +117,7 @@ def test_a_query_finds_what_satisfies_it_within_the_offer_and_nothing_else(
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.lists(_entity, max_size=6), _offer)
+@given(st.lists(_entity, min_size=3, max_size=6), _offer)
 def test_by_id_and_by_type_only_what_is_offered_is_there(entities: list[Entity], offer: Offer) -> None:
     async def check() -> None:
         offered = await _stored(entities, offer)
