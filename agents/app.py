@@ -116,6 +116,7 @@ class Agents:
         """Open the spool. Raises InvalidDescription where it cannot be used."""
         await self.backlog.open()
         await self.observation.supervision.load()
+        self.iot.restore_routes(self.observation.supervision.routes())
 
     async def run(self) -> None:
         """Work until cancelled. Messages wait at the MQTT broker until the registrations are loaded."""

@@ -35,6 +35,8 @@ class Health:
     f_cnt: int | None = None
     received: float = 0.0
     lost: float = 0.0
+    route: Mapping[str, str] | None = None
+    """What its network server wants to hear again with a downlink; kept, so that a restart forgets no way back."""
     silent: bool = False
     reported: Instant = 0
     """When the broker was last told."""
@@ -50,6 +52,8 @@ class Health:
             self.battery = battery
         if uplink.rssi is not None:
             self.rssi, self.snr = uplink.rssi, uplink.snr
+        if uplink.route:
+            self.route = dict(uplink.route)
         if uplink.f_cnt is not None:
             self._count(uplink.f_cnt)
 

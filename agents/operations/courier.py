@@ -61,6 +61,10 @@ class DeviceCourier:
         """A network server told where it wants downlinks for a device."""
         self._routes[device.id] = route
 
+    def restore(self, routes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take up what network servers told an earlier process, by device; what they told this one goes before."""
+        self._routes = {**routes, **self._routes}
+
     def polls(self, device: Device) -> bool:
         """The device asks for its commands itself."""
         told = device.provisioned

@@ -93,6 +93,7 @@ class Iot:
             lambda model: encoder_key(devices.models[model]),
         )
         devices.on_registered = self.listening.watch
+        self.restore_routes = self._courier.restore
         self.commands = Commands(self._courier, storage, tally, devices.get, outside.store)
         self._questions = Questions(outside.broker, outside.publisher, tally)
 

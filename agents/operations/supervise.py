@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 from urllib.parse import quote
 
@@ -71,6 +71,10 @@ class Supervision:
         battery = battery_level(item.measures, item.entities[0] if item.entities else None)
         health.hear(item.uplink, item.message.at, battery)
         self._heard[device_id] = item.uplink.network
+
+    def routes(self) -> dict[str, Mapping[str, str]]:
+        """Where downlinks for devices go, as their last uplinks told."""
+        return {name: health.route for name, health in self._health.items() if health.route}
 
     def of(self, device_id: str) -> dict[str, Any] | None:
         """How a device is doing, for showing; `None` where it was never heard."""

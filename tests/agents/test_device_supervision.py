@@ -263,3 +263,11 @@ async def test_the_command_line_tells_what_became_of_messages_and_replays_them(
     assert console(agent, "replay", number).returncode == 0
     assert console(agent, "trace", "nobody").returncode == 1
     assert "2 silent" in console(agent, "silent", "--seconds", "0").stdout
+
+
+def test_the_way_back_to_a_device_is_kept_with_its_health() -> None:
+    route = {"network": "tts", "application": "a@t", "device": "d"}
+    health = Health()
+    health.hear(Uplink("tts", "d", route=route), 1, None)
+    health.hear(Uplink("tts", "d"), 2, None)  # a state of the network tells none
+    assert from_json(json.loads(json.dumps(to_json(health)))).route == route
