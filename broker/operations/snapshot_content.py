@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from broker.core.model.change import Change, Trigger
 from broker.core.model.entity import Entity
-from broker.core.model.errors import NgsiLdError
+from broker.core.model.errors import NgsiLdError, TooManyResults
 from broker.core.model.instant import Instant
 from broker.core.model.snapshot import EMPTY, FAILURE, SUCCESS
 from broker.core.ql.ast import EntityQuery, PageRequest
@@ -16,17 +16,21 @@ from broker.core.temporal.evolution import Demand
 from broker.operations import temporal
 from broker.operations.distributed.asking import Inquiry, SourceWarning
 from broker.operations.distributed.maps import Asked, MappedReading, find_holders
+from broker.operations.distributed.temporal_maps import map_histories, page_of_map
+from broker.operations.distributed.temporal_reads import History
 from broker.operations.ports import EntityWrite, Ports
 from broker.operations.query import query_entities
 
 _AT_ONCE = 500
+_HISTORIES_AT_ONCE = 20
+"""Histories are asked for in small groups: each may be a year of samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One query of a snapshot: `keeps` says which attributes are wanted. With a demand it is a temporal one.
 
-    `asked` is how the query reaches sources; None: they have no part in it.
+    `asked`, or `history`, is how the query reaches sources; None: they have no part in it.
     """
 
     query: EntityQuery
@@ -34,6 +38,7 @@ class Wanted:
     demand: Demand | None = None
     local: bool = False
     asked: Asked | None = None
+    history: History | None = None
 
 
 async def gather(run: Callable[[], Coroutine[Any, Any, tuple[int, list[SourceWarning]]]]) -> dict[str, Any]:
@@ -94,11 +99,32 @@ async def _write(ports: Ports, place: str, entities: Sequence[Entity], wanted: W
             raise outcome
 
 
-async def histories_of(ports: Ports, tenant: str, place: str, wanted: Wanted) -> tuple[int, list[SourceWarning]]:
-    """The same for what a temporal query finds here."""
-    return await temporal.copy_evolutions(
-        ports, tenant, place, wanted.query, wanted.demand or Demand(), wanted.keeps
-    ), []
+async def histories_of(
+    ports: Ports, tenant: str, place: str, wanted: Wanted, inquiry: Inquiry | None
+) -> tuple[int, list[SourceWarning]]:
+    """The same for what a temporal query finds."""
+    if inquiry is not None and wanted.history is not None and not wanted.local:
+        return await _histories_everywhere(ports, place, wanted, wanted.history, inquiry)
+    demand = wanted.demand or Demand()
+    return await temporal.copy_evolutions(ports, tenant, place, wanted.query, demand, wanted.keeps), []
+
+
+async def _histories_everywhere(
+    ports: Ports, place: str, wanted: Wanted, asked: History, inquiry: Inquiry
+) -> tuple[int, list[SourceWarning]]:
+    """As for entities. Raises TooManyResults where a source has more of a range than it may be asked for."""
+    asked = replace(asked, demand=replace(asked.demand, page=None))
+    made, warnings = await map_histories(inquiry, asked, None)
+    count = 0
+    for start in range(0, len(made.sources), _HISTORIES_AT_ONCE):
+        found = await page_of_map(inquiry, made, asked, limit=_HISTORIES_AT_ONCE, offset=start, count=False)
+        if found.edge is not None:
+            raise TooManyResults("A source has more instances in this range than can be asked for; ask for less time.")
+        for each in found.evolutions:
+            await temporal.keep_evolution(ports, place, each, asked.demand, wanted.keeps)
+        count += len(found.evolutions)
+        warnings += found.warnings
+    return count, list(dict.fromkeys(warnings))
 
 
 def _narrowed(entity: Entity, wanted: Wanted) -> Entity:

@@ -210,7 +210,7 @@ async def _fill(
     place = snapshot["place"]
     async with _in_preparation(ports, tenant, snapshot):
         found = [await gather(partial(entities_of, ports, tenant, place, each, inquiry)) for each in queries]
-        passed = [await gather(partial(histories_of, ports, tenant, place, each)) for each in histories]
+        passed = [await gather(partial(histories_of, ports, tenant, place, each, inquiry)) for each in histories]
     changed: dict[str, Any] = {}
     if queries:
         changed["snapshotQueriesDetails"] = found
@@ -226,7 +226,7 @@ async def _copy(ports: Ports, tenant: str, source: str, snapshot: dict[str, Any]
     async with _in_preparation(ports, tenant, snapshot):
         copied = [await gather(partial(entities_of, ports, source, place, everything, None))]
         if ports.history is not None:
-            copied.append(await gather(partial(histories_of, ports, source, place, with_history)))
+            copied.append(await gather(partial(histories_of, ports, source, place, with_history, None)))
     failed = any(each["resultStatus"] == FAILURE for each in copied)
     await _finish(ports, tenant, snapshot, FAILURE if failed else SUCCESS, {})
 

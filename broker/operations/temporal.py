@@ -176,11 +176,18 @@ async def copy_evolutions(
     demand = replace(demand, page=None)
     count = 0
     async for each in matching(ports, tenant, query, demand):
-        found = excerpt(each, demand).samples
-        attributes = {iri: [one.instance for one in samples] for iri, samples in found.items() if keeps(iri)}
-        await _store(ports).add(place, Entity(each.id, each.types, attributes), ports.clock.now())
+        await keep_evolution(ports, place, each, demand, keeps)
         count += 1
     return count
+
+
+async def keep_evolution(
+    ports: Ports, place: str, evolution: Evolution, demand: Demand, keeps: Callable[[str], bool]
+) -> None:
+    """Add what is demanded of an evolution to those of a tenant; of the attributes, only those that are wanted."""
+    found = excerpt(evolution, demand).samples
+    attributes = {iri: [one.instance for one in samples] for iri, samples in found.items() if keeps(iri)}
+    await _store(ports).add(place, Entity(evolution.id, evolution.types, attributes), ports.clock.now())
 
 
 Aggregated = Mapping[str, Mapping[str | None, tuple[str, Mapping[str, list[Cell]]]]]

@@ -1,10 +1,13 @@
 """Snapshots of what context sources have, and what becomes of one whose making is interrupted (5.16.1, 5.2.42)."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from broker.adapters.memory.snapshots import MemorySnapshots
+from broker.adapters.mongo.client import Databases, connect
+from broker.adapters.mongo.history import MongoHistory, ensure_history_indexes
 from broker.core.model.snapshot import new_snapshot
 from broker.core.subscribe.message import Message
 from broker.http.gateway import build
@@ -26,13 +29,13 @@ def sensor(number, **attributes):
 class Here:
     """A broker with registrations and snapshots."""
 
-    def __init__(self, federated: FederatedBroker) -> None:
+    def __init__(self, federated: FederatedBroker, **ports: Any) -> None:
         self.federated, self.background, self.store, self.told = federated, Background(), MemorySnapshots(), []
 
         async def tell(_, message: Message) -> None:
             self.told.append(message.body)
 
-        self.ports = replace(federated.ports, snapshots=Snapshots(self.store, self.background.start, tell))
+        self.ports = replace(federated.ports, snapshots=Snapshots(self.store, self.background.start, tell), **ports)
         self.client = Client(build(self.ports, health=healthy, public_url=PUBLIC_URL), self.ports)
 
     async def make(self, *queries):
@@ -156,3 +159,35 @@ async def test_5_16_5_a_snapshot_deleted_while_it_is_prepared_leaves_nothing(her
     await here.background.finish()
     assert place not in await here.ports.tenants.all()
     assert (await here.client.get(PATH)).status == 404
+
+
+async def test_5_16_1_a_snapshot_holds_the_histories_that_sources_have(mongo_url: str):
+    driver = connect(mongo_url)
+    for name in await driver.list_database_names():
+        if name.startswith("eclor"):
+            await driver.drop_database(name)
+    databases = Databases(driver)
+    await ensure_history_indexes(databases(""))
+    federated = await FederatedBroker("here").start()
+    here = Here(federated, history=MongoHistory(databases, await databases.write_concern()))
+    samples = [{"type": "Property", "value": day, "observedAt": f"2026-01-0{day}T00:00:00Z"} for day in (1, 2)]
+    source = await Source(body=[{"id": "urn:ngsi-ld:Sensor:2", "type": "Sensor", "level": samples}]).start()
+    local = {"id": "urn:ngsi-ld:Sensor:1", "type": "Sensor", "level": samples[:1]}
+    assert (await here.client.post("/temporal/entities?local=true", local)).status == 201
+    interval = {"observationInterval": {"startAt": "2025-01-01T00:00:00Z"}, "operations": ["queryTemporal"]}
+    assert (await federated.register(source.endpoint, **interval)).status == 201
+    after = {"timerel": "after", "timeAt": "2025-06-01T00:00:00Z"}
+    body = {"type": "Snapshot", "id": SNAPSHOT, "snapshotTemporalQueries": [{**SENSORS, "temporalQ": after}]}
+    await here.client.post("/snapshots", body)
+    await here.background.finish()
+    status = await here.status()
+    await source.stop()
+    path = "/temporal/entities?type=Sensor&timerel=after&timeAt=2025-06-01T00:00:00Z&options=temporalValues"
+    found = (await here.client.get(path, ngsild_snapshot=SNAPSHOT)).json
+    await federated.stop()
+    await driver.close()
+    assert status["snapshotTemporalQueriesDetails"] == [{"resultStatus": "success"}]
+    assert [(each["id"][-1], [value for value, _ in each["level"]["values"]]) for each in found] == [
+        ("1", [1]),
+        ("2", [1, 2]),
+    ]

@@ -10,6 +10,7 @@ from broker.core.model.snapshot import check_snapshot, new_snapshot
 from broker.core.subscribe.endpoint import parse_endpoint
 from broker.http import params
 from broker.http.display import read_display
+from broker.http.distributed_histories import history_of
 from broker.http.distribution import asked_of, inquiry_for, sources_of
 from broker.http.entity_maps import micros_of
 from broker.http.message import Request, Response
@@ -45,7 +46,7 @@ async def create(ports: Ports, request: Request) -> Response:
         request.tenant,
         snapshot,
         [_wanted(each, context, inquiry) for each in queries],
-        [_wanted_history(ports, each, context) for each in histories],
+        [_wanted_history(ports, each, context, inquiry) for each in histories],
         inquiry,
     )
     return created(_PATH, identifier)
@@ -136,7 +137,7 @@ def _wanted(query: Mapping[str, Any], context: ActiveContext, inquiry: Inquiry |
     return Wanted(selection.query, display.representation.shows, None, selection.local, asked)
 
 
-def _wanted_history(ports: Ports, query: Mapping[str, Any], context: ActiveContext) -> Wanted:
+def _wanted_history(ports: Ports, query: Mapping[str, Any], context: ActiveContext, inquiry: Inquiry | None) -> Wanted:
     if "temporalQ" not in query:
         raise BadRequestData("A Query without temporalQ belongs into snapshotQueries.")
     document = dict(query)
@@ -146,7 +147,10 @@ def _wanted_history(ports: Ports, query: Mapping[str, Any], context: ActiveConte
     selection = read_selection(parameters, context, selectors_of(document, context))
     check_links(selection.query, 0)
     refuse_too_wide(selection.query, local=selection.local)
-    return Wanted(selection.query, view.representation.shows, view.demand, selection.local)
+    history = None
+    if inquiry is not None and not selection.local:
+        history = history_of(inquiry, parameters, selection.query, view)
+    return Wanted(selection.query, view.representation.shows, view.demand, selection.local, history=history)
 
 
 ROUTES = (
