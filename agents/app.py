@@ -93,6 +93,7 @@ class Agents:
             store=self._iot_store,
             notify_url=settings.provider_url.rstrip("/") + NOTIFY,
             provider_url=settings.provider_url.rstrip("/"),
+            account=settings.thingpark_account,
         )
         self.iot = Iot(
             self.devices,

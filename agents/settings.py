@@ -2,13 +2,17 @@
 
 import argparse
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agents.core.tokens import read_tokens
 from agents.core.topics import NETWORK_SUBSCRIPTIONS, SUBSCRIPTIONS
+from agents.networks.downlinks import TunnelAccount
 from agents.networks.lorawan import HTTP_NETWORKS
+
+_TUNNEL_KEY = re.compile(r"[0-9A-Fa-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Settings:
     lorawan_mqtt_url: str | None
     lorawan_topics: tuple[str, ...]
     lorawan_tokens: Mapping[str, str]
+    thingpark_account: TunnelAccount | None
     data_dir: Path
     codecs_dir: Path
     spool_mb: int
@@ -59,6 +64,12 @@ _OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
         "",
         "what network servers that post to /lorawan have to show: tts=TOKEN,chirpstack=TOKEN or one TOKEN for all",
     ),
+    (
+        "--thingpark-account",
+        "ECLOR_THINGPARK_ACCOUNT",
+        "",
+        "AS_ID:KEY of ThingPark's tunnel interface, for downlinks; without it they go to IoT Flow",
+    ),
     ("--data-dir", "ECLOR_DATA_DIR", ".eclor", "where messages are kept until the broker has them"),
     ("--codecs-dir", "ECLOR_CODECS_DIR", None, "what `eclor codec import` took; default: codecs in the data directory"),
     ("--spool-mb", "ECLOR_SPOOL_MB", "4096", "how much of them, in megabytes"),
@@ -84,6 +95,9 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         lorawan_tokens = read_tokens(given.lorawan_tokens, HTTP_NETWORKS)
     except ValueError as problem:
         parser.error(f"--lorawan-tokens: {problem}")
+    identifier, _, key = given.thingpark_account.partition(":")
+    if given.thingpark_account and not (identifier and _TUNNEL_KEY.fullmatch(key)):
+        parser.error("--thingpark-account is AS_ID:KEY, the key 32 hexadecimal digits")
     return Settings(
         broker_url=given.broker_url,
         mqtt_url=given.mqtt_url,
@@ -100,6 +114,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         lorawan_mqtt_url=given.lorawan_mqtt_url or None,
         lorawan_topics=_list(given.lorawan_topics),
         lorawan_tokens=lorawan_tokens,
+        thingpark_account=TunnelAccount(identifier, key) if identifier else None,
         data_dir=Path(given.data_dir),
         codecs_dir=Path(given.codecs_dir or Path(given.data_dir) / "codecs"),
         spool_mb=given.spool_mb,

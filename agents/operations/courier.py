@@ -11,7 +11,7 @@ from agents.core.errors import AgentError, UndecodablePayload
 from agents.core.jexl.values import NotEvaluable
 from agents.core.model import Device, Instant
 from agents.networks import ultralight
-from agents.networks.downlinks import HttpPost, transmission
+from agents.networks.downlinks import HttpPost, TunnelAccount, transmission
 from agents.operations.commands import Outcome, commands_of
 
 
@@ -49,11 +49,14 @@ class DeviceCourier:
         encoder: Encoder,
         now: Callable[[], Instant],
         codec: Callable[[str], str] = str,
+        account: TunnelAccount | None = None,
     ) -> None:
+        """`account` is that of ThingPark's tunnel interface; without it downlinks for ThingPark go to IoT Flow."""
         self._publisher = publisher
         self._poster = poster
         self._encoder = encoder
         self._codec = codec
+        self._account = account
         self._now = now
         self._routes: dict[str, Mapping[str, Any]] = {}
 
@@ -136,7 +139,7 @@ class DeviceCourier:
             expires=command.expires,
             route=route,
         )
-        sent = transmission(downlink, self._now())
+        sent = transmission(downlink, self._now(), self._account)
         if not isinstance(sent, HttpPost):
             taken = await self._publisher.publish(sent.topic, sent.payload, qos=1, retain=False)
             # What the network server queues is not yet with the device: its events tell the rest.

@@ -9,6 +9,7 @@ from typing import Protocol
 from agents.codecs.registry import encoder_key, lorawan_models
 from agents.core.model import Device, DeviceModel, Instant
 from agents.core.provisioned import MODEL
+from agents.networks.downlinks import TunnelAccount
 from agents.operations.commanding import Commanding
 from agents.operations.commands import Commands, CommandStore
 from agents.operations.courier import DeviceCourier, Encoder, Poster, Publisher
@@ -56,6 +57,8 @@ class Outside:
     """Where the broker tells of commands."""
     provider_url: str = ""
     """Where the broker asks for lazy attributes."""
+    account: TunnelAccount | None = None
+    """At ThingPark's tunnel interface."""
 
 
 class Iot:
@@ -91,6 +94,7 @@ class Iot:
             outside.encoder,
             _now,
             lambda model: encoder_key(devices.models[model]),
+            outside.account,
         )
         devices.on_registered = self.listening.watch
         self.restore_routes = self._courier.restore

@@ -94,3 +94,15 @@ def test_tokens_that_cannot_be_meant_so_end_the_process_with_a_message(tokens, c
 
 def test_tokens_do_not_show_in_the_settings_representation():
     assert "12345678" not in repr(read_settings(["--lorawan-tokens", "tts=12345678"], {}))
+
+
+def test_the_account_at_thingparks_tunnel_interface_is_read_and_not_shown(capsys):
+    settings = read_settings(["--thingpark-account", "as1:" + "0f" * 16], {})
+    assert settings.thingpark_account is not None
+    assert (settings.thingpark_account.identifier, settings.thingpark_account.key) == ("as1", "0f" * 16)
+    assert "0f0f" not in repr(settings.thingpark_account)
+    assert read_settings([], {}).thingpark_account is None
+    for wrong in ("as1", ":" + "0f" * 16, "as1:secret"):
+        with pytest.raises(SystemExit):
+            read_settings(["--thingpark-account", wrong], {})
+    assert "AS_ID:KEY" in capsys.readouterr().err
