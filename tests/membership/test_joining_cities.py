@@ -2,7 +2,9 @@
 
 import json
 import stat
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from bson import CodecOptions
@@ -206,21 +208,34 @@ def test_no_token_is_ever_shown_logged_or_stored_in_the_clear(pair: tuple[City, 
         assert stat.S_IMODE((city.directory / "federation.key").stat().st_mode) == 0o600
 
 
-def test_a_credential_goes_to_its_member_and_nowhere_else(pair: tuple[City, City], found_city) -> None:
+def test_a_credential_goes_to_its_member_and_nowhere_else(pair: tuple[City, City]) -> None:
     here, there = pair
-    spy = found_city("espion")
     assert there.join(here.invite()).returncode == 0
     _, (registration,) = there.ask("GET", "/ngsi-ld/v1/csourceRegistrations?type=Event")
-    copied = {
-        "id": "urn:ngsi-ld:ContextSourceRegistration:copied",
-        "type": "ContextSourceRegistration",
-        "endpoint": spy.url,
-        "information": registration["information"],
-        "contextSourceInfo": registration["contextSourceInfo"],
-    }
-    assert there.ask("POST", "/ngsi-ld/v1/csourceRegistrations", copied)[0] == 201
-    spy.create("urn:ngsi-ld:Event:spy", "Event")
-    assert _ids(there.ask("GET", ENTITIES + "?type=Event")) == []
+    heard: list[str] = []
+
+    class Spy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.headers.get("Authorization", ""))
+            self.send_error(404)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Spy) as spy:
+        threading.Thread(target=spy.serve_forever, daemon=True).start()
+        copied = {
+            "id": "urn:ngsi-ld:ContextSourceRegistration:copied",
+            "type": "ContextSourceRegistration",
+            "endpoint": f"http://127.0.0.1:{spy.server_address[1]}",
+            "information": registration["information"],
+            "contextSourceInfo": registration["contextSourceInfo"],
+        }
+        assert there.ask("POST", "/ngsi-ld/v1/csourceRegistrations", copied)[0] == 201
+        assert _ids(there.ask("GET", ENTITIES + "?type=Event")) == []
+        assert heard == []
+        plain = {**copied, "id": "urn:ngsi-ld:ContextSourceRegistration:plain", "contextSourceInfo": []}
+        assert there.ask("POST", "/ngsi-ld/v1/csourceRegistrations", plain)[0] == 201
+        assert _ids(there.ask("GET", ENTITIES + "?type=Event")) == []
+        assert heard == [""]
+        spy.shutdown()
 
 
 def test_leaving_works_while_the_member_is_down_and_it_is_told_later(pair: tuple[City, City]) -> None:
