@@ -174,6 +174,8 @@ def _confirm(options: argparse.Namespace, invitation: Mapping[str, Any]) -> None
 def _write(path: Path, document: Mapping[str, Any]) -> None:
     try:
         descriptor = os.open(path.expanduser(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # A file that was there already may be readable by others.
+        os.fchmod(descriptor, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(document, file, indent=2, ensure_ascii=False)
     except OSError as error:
