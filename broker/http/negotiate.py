@@ -126,7 +126,7 @@ def take_context(document: dict[str, Any], json_ld: bool, url: str | None) -> An
                 "send it as application/ld+json, or give the @context in a Link header instead."
             )
         return url
-    if "@context" not in document:
+    if document.get("@context") is None:
         raise BadRequestData(
             "The body is application/ld+json but has no @context: add one, or send application/json instead."
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from broker.core.model.change import Change
+from broker.core.model.draft import SCOPE
 from broker.core.model.entity import Entity
 from broker.core.model.errors import NgsiLdError
 from broker.core.model.patch_update import not_yet_there
@@ -40,7 +41,7 @@ def patch_result(fragment: Entity, change: Change) -> UpdateResult:
     """The report of an update (clause 5.6.2), which leaves an entity without scopes as it is."""
     result = update_result(change)
     if fragment.scopes and (change.before is None or change.before.scopes is None):
-        result.not_updated.append(("scope", NO_SCOPE))
+        result.not_updated.append((SCOPE, NO_SCOPE))
     return result
 
 

@@ -91,7 +91,7 @@ async def test_4_22_a_null_removes_the_expiry_of_an_attribute(client: Client) ->
 async def test_5_6_2_4_a_scope_is_replaced_but_never_added(client: Client) -> None:
     added = await client.patch(f"/entities/{SENSOR}/attrs", {"scope": "/Moselle"})
     assert added.status == 207
-    assert [one["attributeName"] for one in added.json["notUpdated"]] == ["scope"]
+    assert [one["attributeName"] for one in added.json["notUpdated"]] == ["https://uri.etsi.org/ngsi-ld/scope"]
     assert "scope" not in await shown(client)
     await client.post(f"/entities/{SENSOR}/attrs", {"scope": "/Meuse"})
     assert (await client.patch(f"/entities/{SENSOR}/attrs", {"scope": "/Moselle"})).status == 204
@@ -126,3 +126,10 @@ async def test_4_5_3_a_relationship_is_given_its_object_type_and_never_a_unit(cl
     found = await shown(client)
     assert found["providedBy"] == {**PROVIDER, "objectType": "Device"}
     assert "objectType" not in found["temperature"]
+
+
+async def test_6_3_5_a_null_context_is_none(client: Client) -> None:
+    body = {"id": "urn:ngsi-ld:Sensor:9", "type": "Sensor", "@context": None}
+    refused = await client.call("POST", "/entities", body, {"Content-Type": "application/ld+json"})
+    assert (refused.status, refused.error) == (400, "BadRequestData")
+    assert (await client.get("/entities/urn:ngsi-ld:Sensor:9")).status == 404
