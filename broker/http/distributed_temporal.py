@@ -60,7 +60,7 @@ async def distribute_evolution(
     put = partial(_forward, request, context, change)
     operation = Write(change.operation, entity.id, types, names, put, change.whole)
     result = await write_evolution(inquiry, operation, lambda left: local(only(entity, left)))
-    is_new = any(each.status == 201 for each in result.outcomes)
+    is_new = change.operation == "upsertTemporal" and any(each.status == 201 for each in result.outcomes)
     done = result.local or (created("/temporal/entities", entity.id) if is_new else no_content())
     return told(entity.id, result, done)
 

@@ -410,3 +410,23 @@ async def test_5_7_4_pages_of_a_map_ask_those_who_hold_what_is_on_them(here, the
     await there.post("/temporal/entities", sensor(7, level=at(2, 7)))
     assert [each["id"][-1] for each in (await here.get(query.replace("limit=2", "limit=9"), **used)).json] == [*"132"]
     assert source.asked == []
+
+
+async def test_4_3_6_6_a_source_of_histories_is_spoken_to_in_its_own_context(here, make_source):
+    link = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.8.jsonld"
+    source = await make_source(status=201)
+    await register(here, source.endpoint, contextSourceInfo=[{"key": "jsonldContext", "value": link}])
+    context = {"@context": [{"level": "https://example.org/level"}]}
+    body = sensor(level=[at(1, 1), at(2, 2)], scope="/a") | context
+    assert (await here.post("/temporal/entities", body, content_type="application/ld+json")).status == 201
+    instance = {"level": [at(1, 3)]} | context
+    path = f"{HERE}/attrs/level/urn:x:1"
+    assert (await here.patch(path, instance, content_type="application/ld+json")).status == 204
+    (_, _, headers, sent), (_, changed_at, _, changed) = source.asked
+    assert (headers["Content-Type"], link in headers["Link"], "@context" in sent) == ("application/json", True, False)
+    assert [each["value"] for each in sent["https://example.org/level"]] == [1, 2]
+    assert sent["id"] == SENSOR
+    assert sent["scope"][0]["value"] == ["/a"]
+    assert changed_at.endswith("/urn:x:1")
+    assert "example.org" in changed_at
+    assert changed["https://example.org/level"][0]["value"] == 3
