@@ -183,6 +183,8 @@ def _add_broker_options(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--retention", text, type=_checked(parse_retention), metavar="DURATION")
     text = "instances of an attribute in one answer about histories (1000)"
     _add(parser, "--temporal-page", text, type=_count(_LARGEST_PAGE), metavar="N")
+    text = "whether an entity may be in parts at several sources, where a request doesn't say (off)"
+    _add(parser, "--split-entities", text, choices=("on", "off"), metavar="{on,off}")
     text = "PEM file of certificate authorities that receivers of notifications may rely on"
     _add(parser, "--trusted-ca", text, type=_file, metavar="FILE")
     text = "store headers for sources and receivers encrypted (on with an embedded MongoDB or ECLOR_SECRET_KEY)"
@@ -300,6 +302,7 @@ def _wish(options: argparse.Namespace) -> Wish:
         history=options.history,
         retention=options.retention,
         temporal_page=options.temporal_page,
+        split_entities=options.split_entities,
         trusted_ca=options.trusted_ca,
         open_to=options.open_to,
         seal=options.seal,

@@ -33,6 +33,7 @@ class Wish:
     history: str | None = None
     retention: str | None = None
     temporal_page: int | None = None
+    split_entities: str | None = None
     trusted_ca: Path | None = None
     open_to: str | None = None
     seal: str | None = None
@@ -146,6 +147,7 @@ def _plan_broker(wish: Wish, mongo_url: str, plan: Plan, console: Console) -> No
     command += ["--history", wish.history] if wish.history else []
     command += ["--retention", wish.retention] if wish.retention else []
     command += ["--temporal-page", str(wish.temporal_page)] if wish.temporal_page else []
+    command += ["--split-entities", wish.split_entities] if wish.split_entities else []
     command += ["--trusted-ca", str(wish.trusted_ca.resolve())] if wish.trusted_ca else []
     command += ["--open-to", wish.open_to] if wish.open_to else []
     # An embedded MongoDB is for the brokers of this directory alone, which have one secret.

@@ -11,11 +11,12 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from broker.cli import build_parser
+from broker.cli import _wish, build_parser
 from broker.platform.child import StartError
 from broker.platform.mongod import find_mongod
 from broker.platform.mqtt import find_mosquitto
@@ -23,6 +24,7 @@ from broker.platform.output import Console
 from broker.platform.place import socket_directory
 from broker.platform.plan import Wish, make_plan
 from broker.platform.run import report
+from broker.settings import read as read_settings
 
 _ROOT = Path(__file__).parents[2]
 _PATIENCE_SECONDS = 60.0
@@ -295,6 +297,20 @@ def test_the_port_for_devices_over_http_is_an_option_of_run(tmp_path: Path, give
     )
     agents = next(child for child in make_plan(wish, Console("text")).children if child.name == "agents")
     assert agents.command[agents.command.index("--south-port") + 1] == str(port)
+
+
+@linux
+@pytest.mark.parametrize("command", ["run", "broker"])
+def test_4_3_6_7_split_entities_are_an_option_of_run_and_broker(tmp_path: Path, command: str) -> None:
+    options = build_parser().parse_args([command, "--split-entities", "on", "--data-dir", str(tmp_path)])
+    wish = replace(_wish(options), port=_free_port(), agents=False, mongo_url="mongodb://127.0.0.1:9")
+    (broker,) = make_plan(wish, Console("text")).children
+    assert broker.command[broker.command.index("--split-entities") + 1] == "on"
+    assert read_settings(broker.command[3:], {}).split_entities
+    (unasked,) = make_plan(replace(wish, split_entities=None), Console("text")).children
+    assert "--split-entities" not in unasked.command
+    with pytest.raises(SystemExit):
+        build_parser().parse_args([command, "--split-entities", "yes"])
 
 
 @linux
