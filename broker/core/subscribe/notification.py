@@ -92,7 +92,9 @@ def _prefers_json(info: tuple[tuple[str, str], ...]) -> bool:
 def _told(subscription: Subscription, change: Change) -> Entity:
     entity, show_changes = change.entity, subscription.show_changes
     if change.trigger is Trigger.ENTITY_DELETED:
-        return entity.with_(attributes=_deleted(subscription, change))
+        # Where the entity belonged is part of how it was, which is told on demand alone.
+        scopes = entity.scopes if show_changes else None
+        return entity.with_(attributes=_deleted(subscription, change), scopes=scopes)
     replaced: Attributes = {}
     for name, previous in change.previous.items():
         told = entity.attributes.get(name, [])

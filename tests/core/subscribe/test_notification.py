@@ -105,6 +105,17 @@ def test_5_8_6_a_deleted_entity_is_told_with_deleted_at_alone():
     assert shown == {"id": "urn:ngsi-ld:Container:1", "type": "Container", "deletedAt": "1970-01-01T00:00:00.000007Z"}
 
 
+def test_5_8_6_a_deleted_entity_is_told_without_its_scope():
+    scoped = deleted(entity(level=1).with_(scopes=["/Quay/North"], expires_at=9))
+    for trigger in ("entityDeleted", "attributeDeleted"):
+        shown = sent_entity(scoped, notificationTrigger=[trigger], scopeQ="/Quay/#")
+        assert shown.keys() - {"level"} == {"id", "type", "deletedAt"}
+    shown = sent_entity(scoped, notification=notified(sysAttrs=True), notificationTrigger=["entityDeleted"])
+    assert shown.keys() >= {"createdAt", "modifiedAt", "deletedAt"}
+    assert not shown.keys() & {"scope", "level"}
+    assert sent_entity(scoped, notification=notified(showChanges=True))["scope"] == "/Quay/North"
+
+
 def test_5_8_6_a_deleted_entity_shows_what_was_before_on_demand():
     shown = sent_entity(deleted(entity(level=1)), notification=notified(showChanges=True))
     assert shown["level"]["value"] == NULL
