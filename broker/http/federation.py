@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import urldefrag
 
-import orjson
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
 from broker.core.federate.invitation import Invitation, write_invitation
-from broker.core.model.errors import AccessDenied, BadRequestData, InvalidRequest, NgsiLdError, OperationNotSupported
+from broker.core.model.errors import AccessDenied, BadRequestData, NgsiLdError, OperationNotSupported
 from broker.http.guarded import Door
+from broker.http.json_object import read_object
 from broker.http.problems import respond_to
 from broker.operations.membership import inviting, joining, leaving
 from broker.operations.membership.envelopes import require_safe
@@ -115,15 +115,15 @@ async def _read_invitation(membership: Membership, request: Request) -> Any:
 
 
 async def _accept(membership: Membership, request: Request) -> Any:
-    return await joining.accept(membership, await _body(request), _bearer(request))
+    return await joining.accept(membership, await read_object(request, LARGEST), _bearer(request))
 
 
 async def _part(membership: Membership, request: Request) -> Any:
-    await leaving.part(membership, await _body(request))
+    await leaving.part(membership, await read_object(request, LARGEST))
 
 
 async def _invite(membership: Membership, request: Request) -> Any:
-    body = await _body(request)
+    body = await read_object(request, LARGEST)
     letter = await inviting.invite(
         membership,
         _object(body, "offer") or {},
@@ -140,12 +140,12 @@ async def _withdraw(membership: Membership, request: Request) -> Any:
 
 
 async def _check(membership: Membership, request: Request) -> Any:
-    envelope, _ = await _letter(membership, await _body(request))
+    envelope, _ = await _letter(membership, await read_object(request, LARGEST))
     return _told(membership, await joining.look_at(membership, envelope))
 
 
 async def _join(membership: Membership, request: Request) -> Any:
-    body = await _body(request)
+    body = await read_object(request, LARGEST)
     envelope, token = await _letter(membership, body)
     invitation = await joining.look_at(membership, envelope)
     if membership.keys.fingerprint(invitation.party.public_key) != body.get("fingerprint"):
@@ -190,21 +190,6 @@ def _told(membership: Membership, invitation: Invitation) -> dict[str, Any]:
 def _bearer(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    content = b""
-    async for part in request.stream():
-        content += part
-        if len(content) > LARGEST:
-            raise InvalidRequest(f"The body has more than {LARGEST} bytes.")
-    try:
-        found = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise InvalidRequest("The body has to be a JSON object.")
-    return found
 
 
 def _object(body: Mapping[str, Any], name: str) -> dict[str, Any] | None:

@@ -1,6 +1,5 @@
 """`/indexes`: what queries are prepared for, for operators. `eclor index` speaks to it."""
 
-import json
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Query
@@ -8,7 +7,8 @@ from fastapi.responses import JSONResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
-from broker.core.model.errors import InvalidRequest, NgsiLdError
+from broker.core.model.errors import NgsiLdError
+from broker.http.json_object import read_object
 from broker.http.message import headers_of
 from broker.http.problems import respond_to
 from broker.http.tenant import tenant_of
@@ -23,9 +23,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     503: {"description": "The database or the @context can't be reached."},
     504: {"description": "The @context can't be had."},
 }
-_ABOUT = (
-    "Not part of NGSI-LD. What is asked for often is indexed by itself; what is declared, from the first query."
-)
+_ABOUT = "Not part of NGSI-LD. What is asked for often is indexed by itself; what is declared, from the first query."
 _TENANT = Header(alias="NGSILD-Tenant", description="The tenant")
 _CONTEXT = Query(description="URL of the @context in which names are meant; the core one by default")
 
@@ -62,7 +60,8 @@ def add_indexes(app: FastAPI, indexes: IndexOperations) -> None:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return Response(status_code=415)
         try:
-            new, described = await indexes.declare(tenant_of(headers_of(request.scope)), await _body(request))
+            tenant, body = tenant_of(headers_of(request.scope)), await read_object(request, _LARGEST)
+            new, described = await indexes.declare(tenant, body)
         except NgsiLdError as error:
             return _refused(error, "POST")
         return JSONResponse(described, 201 if new else 200)
@@ -105,21 +104,6 @@ _BODY: dict[str, Any] = {
         }
     },
 }
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    octets = b""
-    async for part in request.stream():
-        octets += part
-        if len(octets) > _LARGEST:
-            raise InvalidRequest(f"The body is larger than {_LARGEST} octets.")
-    try:
-        body = json.loads(octets)
-    except (ValueError, RecursionError):
-        raise InvalidRequest("The body is not JSON.") from None
-    if not isinstance(body, dict):
-        raise InvalidRequest('The body is not a JSON object such as {"path": "temperature"}.')
-    return body
 
 
 def _refused(error: NgsiLdError, method: str) -> Response:
