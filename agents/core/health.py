@@ -32,6 +32,8 @@ class Health:
     """dBm at the gateway that heard best."""
     snr: float | None = None
     """dB at that gateway."""
+    margin: float | None = None
+    """dB by which its last downlink was above the limit of demodulation, as its network server told."""
     f_cnt: int | None = None
     received: float = 0.0
     lost: float = 0.0
@@ -52,6 +54,9 @@ class Health:
             self.battery = battery
         if uplink.rssi is not None:
             self.rssi, self.snr = uplink.rssi, uplink.snr
+        told = (uplink.decoded or {}).get("margin") if uplink.kind == "network" else None
+        if isinstance(told, int | float):
+            self.margin = told
         if uplink.route:
             self.route = dict(uplink.route)
         if uplink.f_cnt is not None:

@@ -87,6 +87,7 @@ class Supervision:
             "batteryLevel": health.battery,
             "rssi": health.rssi,
             "snr": health.snr,
+            "margin": health.margin,
             "frameLossRate": health.loss,
             "silent": health.is_silent(self._now(), self._since),
         }
@@ -172,7 +173,8 @@ def device_entity(
 ) -> dict[str, Any]:
     """The entity of Smart Data Models' type Device that tells how a device is doing.
 
-    `snr` (dB) and `frameLossRate` (0 to 1) are no terms of that model; `deviceState` is `ok` or `silent`.
+    `snr` (dB), `margin` (dB) and `frameLossRate` (0 to 1) are no terms of that model; `deviceState` is `ok` or
+    `silent`.
     """
     seen = format_instant(health.last_seen)
     entity: dict[str, Any] = {
@@ -188,6 +190,7 @@ def device_entity(
         ("batteryLevel", health.battery, "C62"),
         ("rssi", health.rssi, "DBM"),
         ("snr", health.snr, "2N"),
+        ("margin", health.margin, "2N"),
         ("frameLossRate", health.loss, "C62"),
     ):
         if value is not None:

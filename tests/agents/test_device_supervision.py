@@ -17,6 +17,7 @@ from agents.operations.devices import Devices
 from agents.operations.forward import Forwarder
 from agents.operations.item import Item
 from agents.operations.ports import Message
+from agents.operations.read import uplinks
 from agents.operations.supervise import REPORT_EVERY, Supervision
 from agents.operations.tally import Tally
 from agents.operations.trace import KEPT, KEPT_OF_ONE, Trace
@@ -40,9 +41,11 @@ class World:
         return Supervision(self.devices, forwarder, self.spool, self.tally, now=lambda: self.now)
 
     def hear(self, device_id: str = BIN, f_cnt: int | None = None, **measures: Any) -> None:
-        device = self.devices.get(device_id)
+        self.hear_of(Uplink("chirpstack", device_id, f_cnt=f_cnt, rssi=-57, snr=9.5), **measures)
+
+    def hear_of(self, uplink: Uplink, **measures: Any) -> None:
+        device = self.devices.get(uplink.device_id)
         assert device is not None
-        uplink = Uplink("chirpstack", device_id, f_cnt=f_cnt, rssi=-57, snr=9.5)
         message = Message(1, self.now, "t", b"")
         item = Item(message, uplink, device, self.devices.models[device.model], self.now, measures=measures)
         self.supervision.observe(item)
@@ -78,6 +81,24 @@ async def test_a_device_is_an_entity_of_its_smart_data_model(world: World) -> No
     assert plain["deviceState"] == "ok"
     known = set(DeviceEntity.model_fields)
     assert set(plain) - known == {"snr", "frameLossRate"}
+
+
+async def test_the_margin_that_a_network_server_tells_of_is_told_with_its_unit(world: World) -> None:
+    world.hear()
+    await world.supervision.report()
+    assert "margin" not in world.reports[0]
+    status = {"deviceInfo": {"devEui": BIN}, "margin": -7, "batteryLevel": 88.3}
+    told = Message(1, world.now, f"application/a/device/{BIN}/event/status", json.dumps(status).encode())
+    (uplink,) = uplinks(told, Tally())
+    world.hear_of(uplink)
+    world.hear()  # a measure has no margin, and takes none away
+    world.now += REPORT_EVERY
+    await world.supervision.report()
+    margin = world.reports[1]["margin"]
+    assert (margin["type"], margin["value"], margin["unitCode"]) == ("Property", -7, "2N")
+    health = world.supervision.of(BIN)
+    assert health is not None
+    assert health["margin"] == -7
 
 
 async def test_reports_are_rare_and_together(world: World) -> None:
