@@ -20,6 +20,7 @@ from agents.core.errors import InvalidDescription, StoreUnavailable
 from agents.core.provisioned import MODEL
 from agents.http.administration import LogLevel, add_administration
 from agents.http.api import add_routes
+from agents.http.guard import Guard, broker_credential
 from agents.http.iot_commands import NOTIFY, add_commands
 from agents.http.iot_lazy import add_lazy
 from agents.http.iot_provisioning import add_provisioning
@@ -94,6 +95,7 @@ class Agents:
             notify_url=settings.provider_url.rstrip("/") + NOTIFY,
             provider_url=settings.provider_url.rstrip("/"),
             account=settings.thingpark_account,
+            credential=broker_credential(settings.token),
         )
         self.iot = Iot(
             self.devices,
@@ -218,10 +220,14 @@ def create_app(settings: Settings, log_level: LogLevel | None = None) -> FastAPI
     add_commands(app, agents.iot.provisioning, agents.devices, agents.iot.commands)
     add_lazy(app, agents.iot.provisioning, agents.iot.lazy)
     South(agents.devices, agents.intake, agents.iot.commands, agents.status.ready).add(app)
-    tokens = Tokens(settings.lorawan_tokens, open_without=is_loopback(settings.host))
+    is_local = is_loopback(settings.host)
+    tokens = Tokens(settings.lorawan_tokens, open_without=is_local)
     add_lorawan_routes(app, agents.intake, tokens)
     add_routes(app, agents.devices, agents.tally, agents.status)
     add_administration(app, agents.status, log_level or LogLevel(), settings.port)
+    app.add_middleware(Guard, token=settings.token, open_without=is_local or settings.asks_nobody)
+    if not (is_local or settings.token or settings.asks_nobody):
+        _log.warning("provisioning_open", detail="whoever reaches this port can provision: set ECLOR_AGENTS_TOKEN")
     return app
 
 

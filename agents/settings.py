@@ -12,6 +12,8 @@ from agents.core.topics import NETWORK_SUBSCRIPTIONS, SUBSCRIPTIONS
 from agents.networks.downlinks import TunnelAccount
 from agents.networks.lorawan import HTTP_NETWORKS
 
+_OFF = "off"
+_FITTING = r"|[!-~]{8,}"
 _TUNNEL_KEY = re.compile(r"[0-9A-Fa-f]{32}")
 
 
@@ -34,6 +36,10 @@ class Settings:
     lorawan_mqtt_url: str | None
     lorawan_topics: tuple[str, ...]
     lorawan_tokens: Mapping[str, str]
+    token: str
+    """What those who administer have to show; empty for nothing."""
+    asks_nobody: bool
+    """Whether the operator said that no token is to be asked for."""
     thingpark_account: TunnelAccount | None
     data_dir: Path
     codecs_dir: Path
@@ -65,6 +71,12 @@ _OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
         "what network servers that post to /lorawan have to show: tts=TOKEN,chirpstack=TOKEN or one TOKEN for all",
     ),
     (
+        "--token",
+        "ECLOR_AGENTS_TOKEN",
+        "",
+        "what to show as Authorization: Bearer TOKEN to administer; off: nothing, though others may reach the port",
+    ),
+    (
         "--thingpark-account",
         "ECLOR_THINGPARK_ACCOUNT",
         "",
@@ -91,6 +103,8 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         parser.error("--south-port is a number from 0 to 65535")
     if given.spool_mb < 1:
         parser.error("--spool-mb is a number from 1")
+    if given.token != _OFF and not re.fullmatch(_FITTING, given.token):
+        parser.error("--token is off, or at least 8 characters, none of them blank or beyond ASCII")
     try:
         lorawan_tokens = read_tokens(given.lorawan_tokens, HTTP_NETWORKS)
     except ValueError as problem:
@@ -114,6 +128,8 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         lorawan_mqtt_url=given.lorawan_mqtt_url or None,
         lorawan_topics=_list(given.lorawan_topics),
         lorawan_tokens=lorawan_tokens,
+        token="" if given.token == _OFF else given.token,
+        asks_nobody=given.token == _OFF,
         thingpark_account=TunnelAccount(identifier, key) if identifier else None,
         data_dir=Path(given.data_dir),
         codecs_dir=Path(given.codecs_dir or Path(given.data_dir) / "codecs"),

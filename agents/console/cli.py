@@ -126,8 +126,11 @@ def _ask(options: argparse.Namespace, path: str, method: str = "GET") -> Any:
     url = options.agents_url.rstrip("/") + path
     if not url.startswith(("http://", "https://")):
         raise _RefusedError("--agents-url begins with http:// or https://")
+    token = os.environ.get("ECLOR_AGENTS_TOKEN", "")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310  checked above
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=_TIMEOUT) as answer:  # noqa: S310  checked above
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310  as above
             return json.load(answer)
     except urllib.error.HTTPError as refused:
         raise _RefusedError(_detail(refused)) from None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -31,7 +32,8 @@ async def run(settings: Settings) -> None:
     timeout = aiohttp.ClientTimeout(total=_CALL_SECONDS)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as session:
-            platform = Platform(session, settings.broker_url, settings.agents_url)
+            token = os.environ.get("ECLOR_AGENTS_TOKEN", "")
+            platform = Platform(session, settings.broker_url, settings.agents_url, token)
             await _until_stopped(_work(settings, devices, platform, receiver, console, port))
             with contextlib.suppress(aiohttp.ClientError, TimeoutError, RefusedError):
                 await asyncio.wait_for(platform.unsubscribe(), _STOP_SECONDS)

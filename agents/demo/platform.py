@@ -24,18 +24,20 @@ class RefusedError(Exception):
 class Platform:
     """The broker's and the agents' HTTP APIs."""
 
-    def __init__(self, session: aiohttp.ClientSession, broker_url: str, agents_url: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, broker_url: str, agents_url: str, token: str = "") -> None:
         self._session = session
         self._broker = broker_url + "/ngsi-ld/v1"
         self._agents = agents_url
+        self._shown = {"Authorization": f"Bearer {token}"} if token else None
 
     async def register(self, devices: Sequence[Device]) -> None:
         """Make the devices known to the agents; a device that is known already is replaced."""
-        await self._call("POST", f"{self._agents}/devices", [device.registration() for device in devices])
+        registrations = [device.registration() for device in devices]
+        await self._call("POST", f"{self._agents}/devices", registrations, self._shown)
 
     async def knows(self, device: Device) -> bool:
         """Whether the agents still know the device."""
-        status, _ = await self._ask("GET", f"{self._agents}/devices/{device.id}")
+        status, _ = await self._ask("GET", f"{self._agents}/devices/{device.id}", headers=self._shown)
         return status != HTTPStatus.NOT_FOUND
 
     async def draw_communes(self) -> None:

@@ -59,6 +59,8 @@ class Outside:
     """Where the broker asks for lazy attributes."""
     account: TunnelAccount | None = None
     """At ThingPark's tunnel interface."""
+    credential: str = ""
+    """What the broker shows when it calls; empty for nothing."""
 
 
 class Iot:
@@ -77,7 +79,7 @@ class Iot:
         self._devices = devices
         self._welcome = welcome
         self._welcomed: set[asyncio.Task[None]] = set()
-        self._lazy_registration = LazyRegistration(outside.broker, tally, outside.provider_url)
+        self._lazy_registration = LazyRegistration(outside.broker, tally, outside.provider_url, outside.credential)
         self.provisioning = Provisioning(
             outside.store,
             context=context,
@@ -87,7 +89,7 @@ class Iot:
         )
         devices.provisioning = self.provisioning
         self.lazy = LazyReading(outside.publisher, outside.poster)
-        self.listening = Listening(outside.broker, tally, outside.notify_url)
+        self.listening = Listening(outside.broker, tally, outside.notify_url, outside.credential)
         self._courier = DeviceCourier(
             outside.publisher,
             outside.poster,

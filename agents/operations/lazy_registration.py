@@ -26,10 +26,11 @@ class SourceRegistry(Protocol):
 class LazyRegistration:
     """Sees to it that the broker asks here for lazy attributes."""
 
-    def __init__(self, broker: SourceRegistry, tally: Tally, endpoint: str) -> None:
+    def __init__(self, broker: SourceRegistry, tally: Tally, endpoint: str, credential: str = "") -> None:
         self._broker = broker
         self._tally = tally
         self._endpoint = endpoint
+        self._credential = credential
         self._wanted: dict[tuple[str, str | None], dict[str, Any] | None] = {}
         self._made: dict[tuple[str, str | None], dict[str, Any]] = {}
         self._changed = asyncio.Event()
@@ -39,7 +40,7 @@ class LazyRegistration:
         for device in devices:
             if device.provisioned is None:
                 continue
-            document = registration(device, self._endpoint) if device.provisioned.lazy else None
+            document = registration(device, self._endpoint, self._credential) if device.provisioned.lazy else None
             if document is not None and document != self._made.get(_name(device)):
                 self._want(device, document)
             elif document is None and _name(device) in self._made:
@@ -83,15 +84,17 @@ class LazyRegistration:
         self._changed.set()
 
 
-def registration(device: Device, endpoint: str) -> dict[str, Any]:
+def registration(device: Device, endpoint: str, credential: str = "") -> dict[str, Any]:
     """The registration for the lazy attributes of a device; the same for the same entity, whoever makes it.
 
-    Inclusive (4.3.6.2): what else the broker holds of the entity it answers without the agents.
+    Inclusive (4.3.6.2): what else the broker holds of the entity it answers without the agents. It shows the
+    `credential`, if there is one, with each question.
     """
     names: dict[str, list[str]] = {}
     for each in device.provisioned.lazy:
         member = "relationshipNames" if "relationship" in each.type.lower() else "propertyNames"
         names.setdefault(member, []).append(each.name)
+    shown = [{"key": "Authorization", "value": f"Bearer {credential}"}] if credential else []
     name, tenant = _name(device)
     return {
         "id": name,
@@ -101,7 +104,7 @@ def registration(device: Device, endpoint: str) -> dict[str, Any]:
         "operations": ["retrieveOps"],
         "information": [{"entities": [{"id": device.entity_id, "type": device.entity_type}], **names}],
         "endpoint": endpoint,
-        "contextSourceInfo": [{"key": "jsonldContext", "value": device.context}],
+        "contextSourceInfo": [{"key": "jsonldContext", "value": device.context}, *shown],
         **({"tenant": tenant} if tenant else {}),
         "@context": device.context,
     }

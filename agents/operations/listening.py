@@ -56,10 +56,11 @@ class CommandBroker(Protocol):
 class Listening:
     """Sees to it that the broker tells of commands."""
 
-    def __init__(self, broker: CommandBroker, tally: Tally, notify_url: str) -> None:
+    def __init__(self, broker: CommandBroker, tally: Tally, notify_url: str, credential: str = "") -> None:
         self._broker = broker
         self._tally = tally
         self._notify_url = notify_url
+        self._credential = credential
         self._subscribed: set[Interest] = set()
         self._wanted: dict[str, Device] = {}
         self._changed = asyncio.Event()
@@ -104,7 +105,8 @@ class Listening:
             interest = Interest(device.tenant, device.entity_type, device.context, name)
             if interest in self._subscribed:
                 continue
-            refused = await self._broker.subscribe(subscription(interest, self._notify_url), interest.tenant)
+            wanted = subscription(interest, self._notify_url, self._credential)
+            refused = await self._broker.subscribe(wanted, interest.tenant)
             if refused is None:
                 self._subscribed.add(interest)
                 self.problems.pop(name, None)
@@ -113,10 +115,14 @@ class Listening:
                 self.problems[name] = refused
 
 
-def subscription(interest: Interest, notify_url: str) -> dict[str, Any]:
-    """The subscription for a command; the same for the same command, whoever makes it."""
+def subscription(interest: Interest, notify_url: str, credential: str = "") -> dict[str, Any]:
+    """The subscription for a command; the same for the same command, whoever makes it.
+
+    The broker shows the `credential`, if there is one, with each notification.
+    """
     parts = (interest.tenant or "", interest.entity_type, interest.context, interest.command)
     digest = blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+    shown = [{"key": "Authorization", "value": f"Bearer {credential}"}]
     query = {"command": interest.command, **({"tenant": interest.tenant} if interest.tenant else {})}
     return {
         "id": f"urn:ngsi-ld:Subscription:eclor-agents:{digest}",
@@ -128,7 +134,11 @@ def subscription(interest: Interest, notify_url: str) -> dict[str, Any]:
         "notification": {
             "attributes": [interest.command],
             "format": "normalized",
-            "endpoint": {"uri": f"{notify_url}?{urlencode(query)}", "accept": "application/json"},
+            "endpoint": {
+                "uri": f"{notify_url}?{urlencode(query)}",
+                "accept": "application/json",
+                **({"receiverInfo": shown} if credential else {}),
+            },
         },
         "@context": interest.context,
     }
