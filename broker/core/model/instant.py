@@ -5,6 +5,7 @@ An int compares, stores and indexes exactly; ISO 8601 text exists only at the ed
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeAlias
 
 Instant: TypeAlias = int
@@ -15,15 +16,29 @@ _ISO = re.compile(
 )
 _DATE_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,6}))?(Z)", re.ASCII)
 _SECOND = 1_000_000
+_LONGEST = 35
+"""Characters of the longest text that `_ISO` matches."""
+_REMEMBERED = 4_096
+"""Texts whose instant is remembered: the times of one entity's attributes are mostly the same."""
 
 
 def parse_instant(text: str) -> Instant | None:
     """Read an ISO 8601 date and time with a zone; `None` where it is none. Digits below 1 µs are dropped."""
-    return _instant(_ISO.fullmatch(text))
+    return _iso(text) if len(text) <= _LONGEST else None
 
 
 def parse_date_time(text: str) -> Instant | None:
     """Read what clause 4.6.3 has as a DateTime, which is stricter: complete, in UTC, six decimals at most."""
+    return _date_time(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(_REMEMBERED)
+def _iso(text: str) -> Instant | None:
+    return _instant(_ISO.fullmatch(text))
+
+
+@lru_cache(_REMEMBERED)
+def _date_time(text: str) -> Instant | None:
     return _instant(_DATE_TIME.fullmatch(text))
 
 
