@@ -88,7 +88,7 @@ class App:
         await self._presence.start()
         contexts = MongoContexts(self._databases.main["contexts"])
         own = (settings.public_url, f"http://127.0.0.1:{settings.port}", f"http://localhost:{settings.port}")
-        self._library = Library(contexts, self._clock, Fetcher(), read_context, own)
+        self._library = Library(contexts, self._clock, Fetcher(), read_context, own, lambda: self._presence.shared)
         loader = Loader(self._library, _CORE)
         tls = trusting(settings.trusted_ca)
         membership = MembershipSide(settings, self._databases, tls)
@@ -138,7 +138,7 @@ class App:
             max_batch=settings.max_batch,
             federation=self._federation.ports,
             entity_maps=MongoEntityMaps(self._databases),
-            snapshots=Snapshots(MongoSnapshots(self._databases), self._background.start, http.send),
+            snapshots=Snapshots(MongoSnapshots(self._databases, membership.sealing), self._background.start, http.send),
         )
         membership.start(ports)
         self._notifications.attach(ports)

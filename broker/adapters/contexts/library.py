@@ -47,17 +47,25 @@ class Library:
 
     `own_bases`: URLs under which this broker is reached (`http://host:1026`); contexts below them are looked up in
     the store and never over HTTP. Identifiers are digests, so one that is in the store is taken from there whatever
-    name the client knows this broker by.
+    name the client knows this broker by. While other processes serve the same contexts (`is_shared`), they are told of
+    uses at once.
     """
 
     def __init__(
-        self, store: ContextStore, clock: Clock, fetcher: Fetcher, bundled: Bundled, own_bases: Sequence[str] = ()
+        self,
+        store: ContextStore,
+        clock: Clock,
+        fetcher: Fetcher,
+        bundled: Bundled,
+        own_bases: Sequence[str] = (),
+        is_shared: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
         self._clock = clock
         self._fetcher = fetcher
         self._bundled = bundled
         self._own_bases = tuple(base.rstrip("/") + "/" for base in own_bases)
+        self._is_shared = is_shared
         self._hits: dict[str, tuple[int, Instant]] = {}
         self._flushing: asyncio.Task[None] | None = None
 
@@ -105,7 +113,7 @@ class Library:
         await self._store.put(entry)
 
     def used(self, entry_id: str) -> None:
-        """Count one use of a stored entry; written soon, in groups."""
+        """Count one use of a stored entry; written soon, in groups, and for others to see as soon as can be."""
         hits, _ = self._hits.get(entry_id, (0, 0))
         self._hits[entry_id] = (hits + 1, self._clock.now())
         if self._flushing is None:
@@ -126,7 +134,7 @@ class Library:
         await self._fetcher.close()
 
     async def _flush_later(self) -> None:
-        await asyncio.sleep(_FLUSH_SECONDS)
+        await asyncio.sleep(0 if self._is_shared() else _FLUSH_SECONDS)
         self._flushing = None
         await self.flush()
 
