@@ -17,7 +17,9 @@ import pytest
 from tests.agents.conftest import Mosquitto
 from tests.agents.test_process import AgentProcess
 
-IOT = {"fiware-service": "roundtrip", "fiware-servicepath": "/"}
+# What administers is asked for it, and what the broker calls shows what was derived from it.
+TOKEN = "a-secret-of-some-length"
+IOT = {"Authorization": f"Bearer {TOKEN}", "fiware-service": "roundtrip", "fiware-servicepath": "/"}
 TENANT = {"NGSILD-Tenant": "roundtrip"}
 LAMP = "urn:ngsi-ld:Lamp:{}"
 
@@ -55,7 +57,9 @@ class Place:
 
 
 @pytest.fixture
-async def place(mongo_url: str, mosquitto: Mosquitto, tmp_path: Path) -> AsyncIterator[Place]:
+async def place(
+    mongo_url: str, mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Place]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -64,6 +68,7 @@ async def place(mongo_url: str, mosquitto: Mosquitto, tmp_path: Path) -> AsyncIt
         command = [sys.executable, "-m", "broker", "--port", str(port), "--mongo-url", mongo_url]
         broker = subprocess.Popen(command, stderr=log)  # noqa: ASYNC220  starting a process takes no time that matters here
     agent = AgentProcess(type("At", (), {"url": url})(), mosquitto, tmp_path / "agents.log")
+    monkeypatch.setenv("ECLOR_AGENTS_TOKEN", TOKEN)
     agent.start()
     try:
         async with aiohttp.ClientSession() as http, asyncio.timeout(60):
