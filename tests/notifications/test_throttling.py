@@ -25,7 +25,7 @@ async def settled(seconds=0.05):
 async def test_5_2_12_within_the_window_nothing_is_sent_and_after_it_the_newest_state(broker, receiver, timer):
     await broker.subscribe(throttling=10, notification=receiver.notification())
     broker.commit(created(entity(level=0)))
-    await until(lambda: receiver.bodies)
+    await until(lambda: receiver.bodies and not broker.outbox.waiting)
     for number in range(1, 6):
         broker.commit(updated(entity(level=number - 1), entity(level=number)))
     await timer.advance(9.9)
@@ -43,7 +43,7 @@ async def test_5_2_12_within_the_window_nothing_is_sent_and_after_it_the_newest_
 async def test_5_2_12_every_entity_that_changed_is_in_the_one_notification(broker, receiver, timer):
     await broker.subscribe(throttling=10, notification=receiver.notification())
     broker.commit(created(entity("0", level=0)))
-    await until(lambda: receiver.bodies)
+    await until(lambda: receiver.bodies and not broker.outbox.waiting)
     for number in range(1, 200):
         broker.commit(created(entity(str(number), level=number)))
     await timer.advance(10)
@@ -74,7 +74,7 @@ async def test_a_throttled_subscription_holds_no_more_than_the_newest_states(bro
         broker.commit(updated(entity(level=number - 1), entity(level=number)))
     assert broker.notifications._courier.queued <= 5
     receiver.gate.set()
-    await until(lambda: receiver.bodies)
+    await until(lambda: receiver.bodies and not broker.outbox.waiting)
     await settled()
     await timer.advance(10)
     await until(lambda: len(receiver.bodies) == 2)
@@ -94,7 +94,7 @@ async def test_5_2_15_no_attempt_before_the_cooldown_is_over(broker, receiver, t
     await settled()
     assert len(receiver.requests) == 1
     await timer.advance(1)
-    await until(lambda: receiver.bodies)
+    await until(lambda: receiver.bodies and not broker.outbox.waiting)
 
 
 async def test_retries_come_ever_more_rarely(broker, receiver, timer):
