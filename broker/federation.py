@@ -70,6 +70,7 @@ class FederationSide:
             is_shared=is_shared,
         )
         self._forwarder = membership.forwarder
+        self._sealing = membership.sealing
         self.ports = Federation(
             alias=settings.alias,
             registrations=registrations,
@@ -85,7 +86,7 @@ class FederationSide:
         self, subscriptions: MongoSubscriptions, outbox: MongoOutbox, subscribers: Notifications
     ) -> None:
         """Have sources told of subscriptions; what they tell goes the way of this broker's own notifications."""
-        store = MongoRemoteSubscriptions(self._databases)
+        store = MongoRemoteSubscriptions(self._databases, self._sealing)
         requests = SourceRequests(
             self._loader, self._forwarder, self._registry, self.ports.alias_of, self._settings.public_url
         )

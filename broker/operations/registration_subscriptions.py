@@ -7,6 +7,7 @@ from uuid import uuid4
 from broker.core.federate.notification import RegistrationSubscription, subscription_to_registrations
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.names import is_iri
+from broker.core.model.credentials import restored
 from broker.core.model.errors import BadRequestData, ResourceNotFound, Unavailable
 from broker.core.model.subscription import Stored
 from broker.core.subscribe.patch import check_expiry, cleaned, patched
@@ -24,7 +25,7 @@ async def create_registration_subscription(
     Raises BadRequestData, AlreadyExists, LdContextNotAvailable.
     """
     federation = federation_of(ports)
-    kept = cleaned(document)
+    kept = dict(restored(cleaned(document), {}))
     kept.setdefault("id", f"urn:ngsi-ld:Subscription:{uuid4()}")
     now = ports.clock.now()
     check_expiry(kept, now)

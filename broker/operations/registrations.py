@@ -11,6 +11,7 @@ from broker.core.federate.parse import expiry, parse_registration, read_source_i
 from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.names import is_iri
+from broker.core.model.credentials import restored
 from broker.core.model.errors import BadRequestData, Conflict, OperationNotSupported, ResourceNotFound, Unavailable
 from broker.core.model.instant import Instant
 from broker.core.model.subscription import Stored
@@ -27,7 +28,7 @@ async def create_registration(ports: Ports, tenant: str, document: Mapping[str, 
     Raises BadRequestData, AlreadyExists, Conflict, LdContextNotAvailable.
     """
     federation = federation_of(ports)
-    kept = cleaned(document)
+    kept = dict(restored(cleaned(document), {}))
     kept.setdefault("id", f"urn:ngsi-ld:ContextSourceRegistration:{uuid4()}")
     now = ports.clock.now()
     _check_expiry(kept, now)

@@ -110,8 +110,8 @@ async def update_snapshot(
     ports: Ports, tenant: str, snapshot_id: str, fragment: Mapping[str, Any], lifetime: int | None
 ) -> dict[str, Any]:
     """Clause 5.16.4: the new state; the endpoint, if there is one, is told."""
-    await _stored(ports, tenant, snapshot_id)
-    changed, removed = changes_of(fragment, lifetime, ports.clock.now())
+    stored = await _stored(ports, tenant, snapshot_id)
+    changed, removed = changes_of(stored, fragment, lifetime, ports.clock.now())
     updated = await _side(ports).store.change(tenant, snapshot_id, changed, removed)
     if updated is None:
         raise _no_such_snapshot(snapshot_id)

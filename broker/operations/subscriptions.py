@@ -8,6 +8,7 @@ from uuid import uuid4
 from broker.core.federate.loop import read_via
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.names import is_iri
+from broker.core.model.credentials import restored
 from broker.core.model.errors import (
     BadRequestData,
     LdContextNotAvailable,
@@ -48,7 +49,7 @@ async def create_subscription(
     """
     if via and ports.federation is not None and ports.federation.alias_of(tenant) in read_via(via):
         raise LoopDetected("This broker has passed the subscription on itself; it does not take it back.")
-    kept = cleaned(document)
+    kept = dict(restored(cleaned(document), {}))
     kept.setdefault("id", f"urn:ngsi-ld:Subscription:{uuid4()}")
     if context.link is not None:
         kept.setdefault("jsonldContext", context.link)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from broker.adapters.membership.keys import SecretKeys
 from broker.adapters.memory.remote_subscriptions import MemoryRemoteSubscriptions
 from broker.adapters.mongo.client import Databases, connect
 from broker.adapters.mongo.remote_subscriptions import MongoRemoteSubscriptions
@@ -24,14 +25,15 @@ REMOTE = RemoteSubscription(
 )
 
 
-@pytest.fixture(params=["memory", "mongo"])
+@pytest.fixture(params=["memory", "mongo", "sealed"])
 async def store(request):
     if request.param == "memory":
         yield MemoryRemoteSubscriptions()
         return
     client = connect(request.getfixturevalue("mongo_url"))
     await client.drop_database("eclor")
-    yield MongoRemoteSubscriptions(Databases(client))
+    sealing = SecretKeys(b"k" * 32) if request.param == "sealed" else None
+    yield MongoRemoteSubscriptions(Databases(client), sealing)
     await client.close()
 
 

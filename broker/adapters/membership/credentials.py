@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from broker.adapters.forwarding.http import HttpForwarder
 from broker.core.federate.registration import Registration
+from broker.core.model.credentials import CREDENTIAL
 from broker.operations.federation import Answer, Failure, Forward, Origin
-from broker.operations.membership.ports import CREDENTIAL
 
 Resolver = Callable[[str, str], Awaitable[str | None]]
 """From a credential's name and the endpoint it is meant for to the header's value; None where it is not for it."""

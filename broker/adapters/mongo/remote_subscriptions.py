@@ -2,7 +2,7 @@
 
 All tenants share it, because a notification that comes in names no more than its token. `{_id, tenant, subscription,
 registration, remoteId, token, wanted: {...}, isWanted, sent, isAttempted, failures, due, claimedUntil}`; what holds
-clients' names is kept as JSON text.
+clients' names is kept as JSON text, with `sealing` encrypted, since it holds what goes to sources as headers.
 """
 
 from typing import Any
@@ -12,16 +12,19 @@ from pymongo.errors import PyMongoError
 
 from broker.adapters.mongo.client import DURABLE, Databases
 from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.sealing import Sealing, seal_value, unseal_value
 from broker.core.model.instant import Instant
 from broker.operations.distributed.subscriptions import RemoteSubscription
 
 _Document = dict[str, Any]
+_SECRET = ("registration", "desired")
 
 
 class MongoRemoteSubscriptions:
     """RemoteStore."""
 
-    def __init__(self, databases: Databases) -> None:
+    def __init__(self, databases: Databases, sealing: Sealing | None = None) -> None:
+        self._sealing = sealing
         self._collection = databases.main.get_collection("remoteSubscriptions", write_concern=DURABLE)
         self._is_indexed = False
 
@@ -31,7 +34,7 @@ class MongoRemoteSubscriptions:
             "tenant": remote.tenant,
             "subscription": remote.subscription,
             "registration": remote.registration["id"],
-            "wanted": _wanted(remote),
+            "wanted": self._sealed(_wanted(remote), remote.key),
             "isWanted": remote.is_wanted,
             "failures": 0,
             "due": remote.due,
@@ -86,22 +89,26 @@ class MongoRemoteSubscriptions:
             document = await self._collection.find_one_and_update(free, mine)
         except PyMongoError as error:
             raise translate(error) from error
-        return None if document is None else _to_remote(document)
+        return None if document is None else self._to_remote(document)
 
     async def settle(self, remote: RemoteSubscription, was: RemoteSubscription) -> None:
         """Give back a claimed one with what was done; `due` only where what is wanted is still as it `was`."""
         done: _Document = {
             "remoteId": remote.remote_id,
-            "sent": None if remote.sent is None else _text(remote.sent),
+            "sent": None if remote.sent is None else seal_value(_text(remote.sent), self._sealing, remote.key),
             "isAttempted": remote.is_attempted,
             "claimedUntil": None,
         }
-        still = {"_id": remote.key, "wanted": _wanted(was), "isWanted": was.is_wanted}
         try:
-            times = {"failures": remote.failures, "due": remote.due}
-            result = await self._collection.update_one(still, {"$set": {**done, **times}})
-            if not result.matched_count:
-                await self._collection.update_one({"_id": remote.key}, {"$set": done})
+            stored = await self._collection.find_one({"_id": remote.key}, {"wanted": 1})
+            if stored is not None and self._opened(stored["wanted"], remote.key) == _wanted(was):
+                # One text has many ciphertexts: what was read is what has to be there still.
+                still = {"_id": remote.key, "wanted": stored["wanted"], "isWanted": was.is_wanted}
+                times = {"failures": remote.failures, "due": remote.due}
+                result = await self._collection.update_one(still, {"$set": {**done, **times}})
+                if result.matched_count:
+                    return
+            await self._collection.update_one({"_id": remote.key}, {"$set": done})
         except PyMongoError as error:
             raise translate(error) from error
 
@@ -127,13 +134,40 @@ class MongoRemoteSubscriptions:
             document = await self._collection.find_one(query)
         except PyMongoError as error:
             raise translate(error) from error
-        return None if document is None else _to_remote(document)
+        return None if document is None else self._to_remote(document)
 
     async def _many(self, query: _Document) -> list[RemoteSubscription]:
         try:
-            return [_to_remote(document) async for document in self._collection.find(query)]
+            return [self._to_remote(document) async for document in self._collection.find(query)]
         except PyMongoError as error:
             raise translate(error) from error
+
+    def _sealed(self, wanted: _Document, key: str) -> _Document:
+        return {**wanted, **{name: seal_value(wanted[name], self._sealing, key) for name in _SECRET}}
+
+    def _opened(self, wanted: _Document, key: str) -> _Document:
+        return {**wanted, **{name: unseal_value(wanted[name], self._sealing, key) for name in _SECRET}}
+
+    def _to_remote(self, document: _Document) -> RemoteSubscription:
+        key, sent = document["_id"], document["sent"]
+        wanted = self._opened(document["wanted"], key)
+        return RemoteSubscription(
+            key=key,
+            tenant=document["tenant"],
+            subscription=document["subscription"],
+            registration=orjson.loads(wanted["registration"]),
+            remote_id=document["remoteId"],
+            token=document["token"],
+            desired=orjson.loads(wanted["desired"]),
+            context=orjson.loads(wanted["context"]),
+            filters_here=wanted["filtersHere"],
+            made_of=wanted["madeOf"],
+            is_wanted=document["isWanted"],
+            is_attempted=document["isAttempted"],
+            sent=None if sent is None else orjson.loads(unseal_value(sent, self._sealing, key)),
+            failures=document["failures"],
+            due=document["due"],
+        )
 
     async def _ensure_indexes(self) -> None:
         if not self._is_indexed:
@@ -156,24 +190,3 @@ def _wanted(remote: RemoteSubscription) -> _Document:
         "filtersHere": remote.filters_here,
         "madeOf": remote.made_of,
     }
-
-
-def _to_remote(document: _Document) -> RemoteSubscription:
-    wanted = document["wanted"]
-    return RemoteSubscription(
-        key=document["_id"],
-        tenant=document["tenant"],
-        subscription=document["subscription"],
-        registration=orjson.loads(wanted["registration"]),
-        remote_id=document["remoteId"],
-        token=document["token"],
-        desired=orjson.loads(wanted["desired"]),
-        context=orjson.loads(wanted["context"]),
-        filters_here=wanted["filtersHere"],
-        made_of=wanted["madeOf"],
-        is_wanted=document["isWanted"],
-        is_attempted=document["isAttempted"],
-        sent=None if document["sent"] is None else orjson.loads(document["sent"]),
-        failures=document["failures"],
-        due=document["due"],
-    )

@@ -1,16 +1,17 @@
-"""Credentials in registrations and subscriptions, encrypted where they are stored (ADR 14).
+"""Credentials in registrations, subscriptions and snapshots, encrypted where they are stored (ADR 14).
 
-What goes as headers to sources (`contextSourceInfo`) and receivers (`receiverInfo`) may be a token or a password, under
-whatever name. All of these values are sealed, but for those that only tell the broker how to write requests.
+What goes to sources (`contextSourceInfo`), receivers (`receiverInfo`) and notifiers (`notifierInfo`) may be a token or
+a password, under whatever name. All of these values are sealed, but for those that only tell the broker how to write
+requests.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
+from broker.core.model.credentials import with_values
+
 _SEALED = "urn:eclor:sealed:"
-_PLAIN = frozenset(("jsonldcontext", "ngsildconformance", "accept", "contenttype"))
-_INFO = "contextSourceInfo"
-_PATH = ("notification", "endpoint", "receiverInfo")
+_PLAIN = frozenset(("jsonldcontext", "ngsildconformance", "accept", "contenttype", "mqtt-version", "mqtt-qos"))
 
 
 class Sealing(Protocol):
@@ -25,12 +26,12 @@ class Sealing(Protocol):
 
 def seal(document: Mapping[str, Any], sealing: Sealing, about: str) -> Mapping[str, Any]:
     """The document as it is stored."""
-    return _changed(document, lambda value: seal_value(value, sealing, about))
+    return with_values(document, lambda key, value: value if _is_plain(key) else seal_value(value, sealing, about))
 
 
 def unseal(document: Mapping[str, Any], sealing: Sealing, about: str) -> Mapping[str, Any]:
     """The document as it was given. What was sealed with another secret stays sealed; what never was, as it is."""
-    return _changed(document, lambda value: unseal_value(value, sealing, about))
+    return with_values(document, lambda key, value: value if _is_plain(key) else unseal_value(value, sealing, about))
 
 
 def seal_value(value: str, sealing: Sealing | None, about: str) -> str:
@@ -46,31 +47,5 @@ def unseal_value(value: str, sealing: Sealing | None, about: str) -> str:
     return value if text is None else text
 
 
-def _changed(document: Mapping[str, Any], change: Callable[[str], str]) -> Mapping[str, Any]:
-    if _INFO in document:
-        document = {**document, _INFO: _each(document[_INFO], change)}
-    return _within(document, _PATH, change)
-
-
-def _within(document: Mapping[str, Any], path: tuple[str, ...], change: Callable[[str], str]) -> Mapping[str, Any]:
-    """The document with what stands at the end of the path changed, if it is there."""
-    name, *rest = path
-    inner = document.get(name)
-    if inner is None:
-        return document
-    if not rest:
-        return {**document, name: _each(inner, change)}
-    return {**document, name: _within(inner, tuple(rest), change)} if isinstance(inner, Mapping) else document
-
-
-def _each(pairs: Any, change: Callable[[str], str]) -> Any:
-    if not isinstance(pairs, list):
-        return pairs
-    return [_pair(each, change) if isinstance(each, Mapping) else each for each in pairs]
-
-
-def _pair(pair: Mapping[str, Any], change: Callable[[str], str]) -> Mapping[str, Any]:
-    key, value = pair.get("key"), pair.get("value")
-    if not isinstance(value, str) or (isinstance(key, str) and key.lower() in _PLAIN):
-        return pair
-    return {**pair, "value": change(value)}
+def _is_plain(key: str) -> bool:
+    return key.lower() in _PLAIN

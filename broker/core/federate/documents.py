@@ -9,6 +9,7 @@ from typing import Any
 
 from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
+from broker.core.model.credentials import hidden, restored
 from broker.core.model.errors import BadRequestData
 from broker.core.model.instant import Instant, format_instant
 from broker.core.model.stored_document import merged
@@ -44,7 +45,7 @@ def patched(stored: Stored, fragment: Mapping[str, Any], reference: Any, now: In
     A member of the fragment replaces the whole member of that name; NGSI-LD Null and JSON null remove it. Raises
     BadRequestData where the fragment has another id.
     """
-    changes = cleaned(fragment)
+    changes = dict(restored(cleaned(fragment), stored["document"]))
     if changes.pop("id", stored["id"]) != stored["id"]:
         raise BadRequestData("A registration's 'id' can't be changed; leave it out, or register the source anew.")
     # Later than the former state, whosever clock that was: it tells the two apart.
@@ -56,10 +57,11 @@ def rendered(
 ) -> dict[str, Any]:
     """The document that clients read: names as `reader` has them, what was counted, and of `information` only `places`.
 
-    With all of `information` where `places` is None; else the types of its entities are arrays, also of one.
+    Credentials are hidden. With all of `information` where `places` is None; else the types of its entities are arrays,
+    also of one.
     """
     shown: dict[str, Any] = {}
-    for name, value in registration.document.items():
+    for name, value in hidden(registration.document).items():
         given = registration.context_of(name)
         if name == "information":
             elements = value if places is None else [value[place] for place in sorted(places)]

@@ -19,6 +19,7 @@ from broker.core.federate.registration import (
 )
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.geometry import geometry
+from broker.core.model.credentials import hidden
 from broker.core.model.entity import Entity, Instance
 from broker.core.model.errors import BadRequestData
 from broker.core.model.instant import Instant, parse_instant
@@ -252,7 +253,8 @@ def _instant(document: Mapping[str, Any], name: str) -> Instant | None:
 def _described(document: Mapping[str, Any], context_of: ContextOf) -> Entity:
     """The members that describe the source, as attributes: what a context source filter asks about (clause 4.9)."""
     attributes: dict[str, list[Instance]] = {}
-    for name, value in document.items():
+    # A filter that finds credentials would tell them, guess by guess.
+    for name, value in hidden(document).items():
         if name in ("id", "type", "information"):
             continue
         described = value

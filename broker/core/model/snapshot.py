@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
+from broker.core.model.credentials import hidden, restored
 from broker.core.model.entity import NGSILD_NULL, Entity
 from broker.core.model.errors import BadRequestData
 from broker.core.model.instant import Instant, format_instant
@@ -32,7 +33,8 @@ _PRIORITIES = range(1, 11)
 
 
 def new_snapshot(tenant: str, document: Mapping[str, Any], lifetime: int | None, now: Instant) -> dict[str, Any]:
-    """A snapshot that is being prepared. `lifetime`: that suggested, in microseconds."""
+    """A snapshot that is being prepared. `lifetime`: that suggested, in microseconds. Raises BadRequestData."""
+    document = restored(document, {})
     identifier = document.get("id") or f"urn:ngsi-ld:Snapshot:{uuid4()}"
     return {
         "snapshotPriority": _PRIORITY,
@@ -56,7 +58,9 @@ def named_by(tenant: str) -> tuple[str, str]:
     return owner, rest.rpartition("!")[0]
 
 
-def changes_of(fragment: Mapping[str, Any], lifetime: int | None, now: Instant) -> tuple[dict[str, Any], list[str]]:
+def changes_of(
+    snapshot: Mapping[str, Any], fragment: Mapping[str, Any], lifetime: int | None, now: Instant
+) -> tuple[dict[str, Any], list[str]]:
     """What an update (clause 5.16.4) sets, and what it removes; members that only the broker writes are ignored.
 
     Raises:
@@ -65,6 +69,7 @@ def changes_of(fragment: Mapping[str, Any], lifetime: int | None, now: Instant) 
     for name in ("snapshotQueries", "snapshotTemporalQueries"):
         if name in fragment:
             raise BadRequestData(f"{name} cannot be changed once the snapshot is made; make another one.")
+    fragment = restored(fragment, snapshot)
     removed = [name for name in _UPDATED if fragment.get(name) in (NGSILD_NULL, [NGSILD_NULL])]
     changed = {name: fragment[name] for name in _UPDATED if name in fragment and name not in removed}
     changed["modifiedAt"] = now
@@ -78,6 +83,7 @@ def changes_of(fragment: Mapping[str, Any], lifetime: int | None, now: Instant) 
 
 def render_snapshot(snapshot: Mapping[str, Any]) -> dict[str, Any]:
     """As clients see it."""
+    snapshot = hidden(snapshot)
     shown: dict[str, Any] = {"id": snapshot["id"], "type": "Snapshot"}
     for name in ("snapshotStatus", *_GIVEN, *_DETAILS):
         if name in snapshot:

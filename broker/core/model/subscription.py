@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from broker.core.model.change import Trigger
+from broker.core.model.credentials import hidden
 from broker.core.model.instant import Instant, format_instant, parse_instant
 
 Stored: TypeAlias = Mapping[str, Any]
@@ -99,7 +100,8 @@ def status_of(document: Mapping[str, Any], now: Instant) -> str:
 
 
 def render_subscription(document: Mapping[str, Any], tally: Mapping[str, Any], now: Instant) -> dict[str, Any]:
-    """The document that clients retrieve: as given, with the members that the broker generates."""
+    """The document that clients retrieve: as given but for credentials, with the members that the broker generates."""
+    document = hidden(document)
     rendered = {**document, "status": status_of(document, now)}
     if "timeInterval" not in rendered:
         rendered.setdefault("notificationTrigger", [trigger.value for trigger in DEFAULT_TRIGGERS])

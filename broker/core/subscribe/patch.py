@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from broker.core.model.credentials import restored
 from broker.core.model.entity import NGSILD_NULL
 from broker.core.model.errors import BadRequestData
 from broker.core.model.instant import Instant
@@ -37,7 +38,7 @@ def patched(stored: Stored, fragment: Mapping[str, Any], reference: Any, now: In
     A member of the fragment replaces the whole member of that name; NGSI-LD Null and JSON null remove it. Whether the
     result is a valid subscription is for `parse_subscription` to say. Raises BadRequestData.
     """
-    changes = cleaned(fragment)
+    changes = dict(restored(cleaned(fragment), stored["document"]))
     if changes.pop("id", stored["id"]) != stored["id"]:
         raise BadRequestData("A subscription's 'id' can't be changed; leave it out, or create another subscription.")
     if changes.get("expiresAt") not in (None, NGSILD_NULL):

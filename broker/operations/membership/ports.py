@@ -8,8 +8,6 @@ from broker.core.federate.invitation import Party
 from broker.core.model.instant import Instant
 from broker.operations.ports import Ports
 
-CREDENTIAL = "urn:eclor:credential:"
-"""How a registration names a credential that the broker keeps: followed by the credential's id."""
 TOKEN_PREFIX = "ecm_"  # noqa: S105  (what tokens of members begin with, no token)
 """So that a token of a member is known for one, also when it is none any more."""
 

@@ -3,9 +3,10 @@
 from typing import Any
 
 from broker.core.federate.offer import read_offer, registered_as
+from broker.core.model.credentials import CREDENTIAL
 from broker.core.model.errors import NgsiLdError, ResourceNotFound
 from broker.operations import registrations
-from broker.operations.membership.ports import CREDENTIAL, Member, Membership
+from broker.operations.membership.ports import Member, Membership
 
 
 async def register(membership: Membership, member: Member) -> str | None:
