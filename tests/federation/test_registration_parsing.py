@@ -23,6 +23,14 @@ def test_5_2_9_members_are_expanded_and_times_become_seconds():
     assert (found.tenant, found.scopes, found.mode) == ("other", ("/Moselle",), "inclusive")
 
 
+def test_4_9_context_source_filters_do_not_see_credentials():
+    """Who may ask whether a credential matches a pattern knows it after some questions."""
+    found = registration(contextSourceInfo=[{"key": "X-API-Key", "value": "geheim"}, {"key": "X-Zone", "value": "7"}])
+    assert found.source_info == (("X-API-Key", "geheim"), ("X-Zone", "7"))
+    assert "geheim" not in repr(found.described.attributes)
+    assert "X-Zone" in repr(found.described.attributes)
+
+
 def test_4_20_operations_are_the_federation_group_unless_named():
     assert registration().operations == DEFAULT
     assert registration(operations=["retrieveOps", "createEntity"]).operations == GROUPS["retrieveOps"] | {
