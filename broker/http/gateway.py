@@ -35,6 +35,7 @@ MAX_BODY = 16 * 1024 * 1024
 """Bytes: about 16,000 entities of 1 kB, more than a batch should have."""
 
 _ROOT = b"/ngsi-ld/v1/"
+_ROOT_ITSELF = b"/ngsi-ld/v1"
 _WITH_BODY = frozenset(("POST", "PATCH", "PUT"))
 
 
@@ -94,7 +95,7 @@ class Gateway:
         """Answer one request, or hand the scope on."""
         if scope["type"] == "http":
             path = scope.get("raw_path") or quote(scope["path"]).encode()
-            if path.startswith(_ROOT):
+            if path.startswith(_ROOT) or path == _ROOT_ITSELF:
                 await self._serve(scope, path[len(_ROOT) :].decode("utf-8", "replace"), receive, send)
                 return
             if not self._door.is_open:

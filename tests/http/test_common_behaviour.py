@@ -176,7 +176,7 @@ async def test_6_3_2_a_wrong_method_is_405_and_says_which_are_right(client: Clie
 
 
 async def test_a_path_that_leads_nowhere_is_404_with_problem_details(client: Client) -> None:
-    for path in ("/nothing", "/entities/a/b/c/d", "/", "/entities//"):
+    for path in ("/nothing", "/entities/a/b/c/d", "/", "/entities//", "//ngsi-ld/v1", "//ngsi-ld/v1?type=a"):
         answer = await client.get(path)
         assert (answer.status, answer.error) == (404, "ResourceNotFound")
 
