@@ -187,6 +187,8 @@ def _add_broker_options(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--split-entities", text, choices=("on", "off"), metavar="{on,off}")
     text = "PEM file of certificate authorities that receivers of notifications may rely on"
     _add(parser, "--trusted-ca", text, type=_file, metavar="FILE")
+    text = "web pages (origins, * for all) that may write; without it the broker's own alone"
+    _add(parser, "--cors-origins", text, metavar="ORIGINS")
     text = "store headers for sources and receivers encrypted (on with an embedded MongoDB or ECLOR_SECRET_KEY)"
     _add(parser, "--seal", text, choices=("on", "off"), metavar="{on,off}")
     text = "networks that need no token, as in 127.0.0.0/8; others then need a federation member's (everyone)"
@@ -304,6 +306,7 @@ def _wish(options: argparse.Namespace) -> Wish:
         temporal_page=options.temporal_page,
         split_entities=options.split_entities,
         trusted_ca=options.trusted_ca,
+        cors_origins=options.cors_origins,
         open_to=options.open_to,
         seal=options.seal,
         mongo_url=options.mongo_url,

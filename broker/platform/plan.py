@@ -35,6 +35,7 @@ class Wish:
     temporal_page: int | None = None
     split_entities: str | None = None
     trusted_ca: Path | None = None
+    cors_origins: str | None = None
     open_to: str | None = None
     seal: str | None = None
     mongo_url: str | None = None
@@ -149,6 +150,7 @@ def _plan_broker(wish: Wish, mongo_url: str, plan: Plan, console: Console) -> No
     command += ["--temporal-page", str(wish.temporal_page)] if wish.temporal_page else []
     command += ["--split-entities", wish.split_entities] if wish.split_entities else []
     command += ["--trusted-ca", str(wish.trusted_ca.resolve())] if wish.trusted_ca else []
+    command += ["--cors-origins", wish.cors_origins] if wish.cors_origins else []
     command += ["--open-to", wish.open_to] if wish.open_to else []
     # An embedded MongoDB is for the brokers of this directory alone, which have one secret.
     seal = wish.seal or ("on" if wish.mongo_url is None else None)

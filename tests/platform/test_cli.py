@@ -314,6 +314,15 @@ def test_4_3_6_7_split_entities_are_an_option_of_run_and_broker(tmp_path: Path, 
 
 
 @linux
+@pytest.mark.parametrize("command", ["run", "broker"])
+def test_the_web_pages_that_may_write_are_an_option_of_run_and_broker(tmp_path: Path, command: str) -> None:
+    options = build_parser().parse_args([command, "--cors-origins", "https://a,https://b", "--data-dir", str(tmp_path)])
+    wish = replace(_wish(options), port=_free_port(), agents=False, mongo_url="mongodb://127.0.0.1:9")
+    (broker,) = make_plan(wish, Console("text")).children
+    assert read_settings(broker.command[3:], {}).cors_origins == ("https://a", "https://b")
+
+
+@linux
 def test_the_agents_alone_hide_the_passwords_of_the_environment(tmp_path: Path) -> None:
     url = "mqtt://jane:s3cret@127.0.0.1:9"
     command = [sys.executable, "-m", "broker.cli", "agents", "--port", str(_free_port())]
