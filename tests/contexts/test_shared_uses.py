@@ -3,11 +3,14 @@
 import asyncio
 
 import pytest
+from context_server import ContextServer
 
 from broker.adapters.clock import SystemClock
 from broker.adapters.contexts.fetch import Fetcher
 from broker.adapters.contexts.library import Library
+from broker.adapters.contexts.loader import Loader
 from broker.adapters.memory.stores import MemoryContexts
+from schemas import DEFAULT_CORE_CONTEXT, read_context
 
 
 @pytest.mark.parametrize(("shared", "seen"), [(True, 2), (False, 0)])
@@ -23,3 +26,16 @@ async def test_5_13_4_uses_are_told_to_other_processes_at_once(shared: bool, see
     assert entry is not None
     assert entry["hits"] == seen
     await library.close()
+
+
+async def test_5_13_5_a_context_that_another_process_deleted_is_stored_anew_when_used(server: ContextServer) -> None:
+    store = MemoryContexts()
+    server.documents["/c"] = {"@context": {"a": "https://example.org/a"}}
+    library = Library(store, SystemClock(), Fetcher(), read_context, is_shared=lambda: True)
+    loader = Loader(library, DEFAULT_CORE_CONTEXT)
+    await loader.load(f"{server.url}/c")
+    (entry,) = await store.all()
+    await store.delete(entry["_id"])
+    await loader.load(f"{server.url}/c")
+    assert [each["_id"] for each in await store.all()] == [entry["_id"]]
+    await loader.close()

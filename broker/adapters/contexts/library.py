@@ -65,7 +65,7 @@ class Library:
         self._fetcher = fetcher
         self._bundled = bundled
         self._own_bases = tuple(base.rstrip("/") + "/" for base in own_bases)
-        self._is_shared = is_shared
+        self.is_shared = is_shared
         self._hits: dict[str, tuple[int, Instant]] = {}
         self._flushing: asyncio.Task[None] | None = None
 
@@ -134,7 +134,7 @@ class Library:
         await self._fetcher.close()
 
     async def _flush_later(self) -> None:
-        await asyncio.sleep(0 if self._is_shared() else _FLUSH_SECONDS)
+        await asyncio.sleep(0 if self.is_shared() else _FLUSH_SECONDS)
         self._flushing = None
         await self.flush()
 

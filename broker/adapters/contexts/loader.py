@@ -32,7 +32,8 @@ TERMS_KEPT = 300_000
 """Terms of all of them together, the core's 200 in each included: what bounds the memory they take."""
 
 _TRUSTED_SECONDS = 5.0
-"""For how long what was built is used before asking the store whether another process replaced or removed it."""
+"""For how long what was built is used before asking the store whether somebody replaced or removed it there. While other
+broker processes are about, it is asked each time: what one answered holds for the next request to another."""
 
 
 @dataclass(slots=True)
@@ -145,7 +146,8 @@ class Loader:
             terms -= len(oldest.active)
 
     async def _is_current(self, kept: _Kept) -> bool:
-        if not kept.entries or time.monotonic() - kept.checked < _TRUSTED_SECONDS:
+        trusted = 0.0 if self._library.is_shared() else _TRUSTED_SECONDS
+        if not kept.entries or time.monotonic() - kept.checked < trusted:
             return True
         for entry_id, created_at in kept.entries.items():
             if await self._library.state(entry_id) != created_at:
