@@ -32,8 +32,11 @@ TERMS_KEPT = 300_000
 """Terms of all of them together, the core's 200 in each included: what bounds the memory they take."""
 
 _TRUSTED_SECONDS = 5.0
-"""For how long what was built is used before asking the store whether somebody replaced or removed it there. While other
-broker processes are about, it is asked each time: what one answered holds for the next request to another."""
+"""For how long what was built is used before asking the store whether somebody replaced or removed it there. Where
+other broker processes serve, too, it is asked each time: what one answered holds for the next request to another."""
+
+_OTHERS_SECONDS = 0.03
+"""What other processes need to write the uses that they have just counted."""
 
 
 @dataclass(slots=True)
@@ -103,8 +106,10 @@ class Loader:
         self.forget()
 
     async def flush(self) -> None:
-        """Write the hits counted so far to the store."""
+        """Return once the store has the hits counted so far, those of other processes included."""
         await self._library.flush()
+        if self._library.is_shared():
+            await asyncio.sleep(_OTHERS_SECONDS)
 
     def forget(self) -> None:
         """Drop everything built; it is built again when asked for."""
