@@ -181,8 +181,10 @@ class ContextStore(Protocol):
 class ContextLoader(Protocol):
     """From what a request names as its @context to an active context, loaded once and cached."""
 
-    async def load(self, context: Any) -> ActiveContext:
+    async def load(self, context: Any, *, counts: bool = True) -> ActiveContext:
         """`context` is a URL, an object, a list of those, or None for the core context alone.
+
+        `counts`: whether it is one of the uses that a stored context's `numberOfHits` counts (clause 5.13.4).
 
         Raises LdContextNotAvailable or BadRequestData.
         """

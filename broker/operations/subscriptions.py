@@ -129,9 +129,11 @@ async def delete_subscription(ports: Ports, tenant: str, subscription_id: str) -
 
 
 async def load_subscription(
-    loader: ContextLoader, stored: Stored, known: Mapping[str, ActiveContext] | None = None
+    loader: ContextLoader, stored: Stored, known: Mapping[str, ActiveContext] | None = None, *, counts: bool = True
 ) -> Subscription:
     """Parse a stored subscription with its contexts, of which those in `known` need no loading.
+
+    `counts`: whether this is a use of the contexts by a client, or the broker's own.
 
     Raises BadRequestData, LdContextNotAvailable.
     """
@@ -141,7 +143,7 @@ async def load_subscription(
     notified = document.get("jsonldContext", stored["context"])
     for reference in (stored["context"], notified, *by_member.values()):
         if _key(reference) not in loaded:
-            loaded[_key(reference)] = await loader.load(reference)
+            loaded[_key(reference)] = await loader.load(reference, counts=counts)
 
     def context_of(member: str) -> ActiveContext:
         return loaded[_key(by_member.get(member, stored["context"]))]

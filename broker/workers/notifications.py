@@ -212,7 +212,7 @@ class Notifications:
         return Board(tenant, self._store, SubscriptionIndex(), self._load)
 
     async def _load(self, stored: Stored) -> Subscription:
-        return (await load_subscription(self._loader, stored)).uniting(self._splits_entities)
+        return (await load_subscription(self._loader, stored, counts=False)).uniting(self._splits_entities)
 
     def _board(self, tenant: str) -> SubscriptionBoard:
         board = self._boards.get(tenant)

@@ -39,3 +39,22 @@ async def test_5_13_5_a_context_that_another_process_deleted_is_stored_anew_when
     await loader.load(f"{server.url}/c")
     assert [each["_id"] for each in await store.all()] == [entry["_id"]]
     await loader.close()
+
+
+async def test_5_13_4_what_the_broker_loads_for_itself_is_no_use(server: ContextServer) -> None:
+    store = MemoryContexts()
+    server.documents["/c"] = {"@context": {"a": "https://example.org/a"}}
+    library = Library(store, SystemClock(), Fetcher(), read_context)
+    loader = Loader(library, DEFAULT_CORE_CONTEXT)
+    await loader.load(f"{server.url}/c", counts=False)
+    await loader.load(f"{server.url}/c", counts=False)
+    loader.forget()
+    await loader.load(f"{server.url}/c", counts=False)
+    await loader.flush()
+    (entry,) = await store.all()
+    assert entry["hits"] == 0
+    await loader.load(f"{server.url}/c")
+    await loader.flush()
+    (entry,) = await store.all()
+    assert entry["hits"] == 1
+    await loader.close()

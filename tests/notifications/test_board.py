@@ -64,7 +64,7 @@ async def test_a_subscription_whose_context_is_away_is_read_once_it_is_back(make
     class Away(KnownContexts):
         is_away = True
 
-        async def load(self, context):
+        async def load(self, context, *, counts=True):
             if self.is_away and context == CONTEXT_URL:
                 raise LdContextNotAvailable("away")
             return await super().load(context)

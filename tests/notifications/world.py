@@ -35,7 +35,7 @@ async def until(holds: Callable[[], Any], seconds: float = 10.0) -> None:
 class KnownContexts:
     """The context of these tests, the core, and nothing else."""
 
-    async def load(self, context: Any) -> ActiveContext:
+    async def load(self, context: Any, *, counts: bool = True) -> ActiveContext:
         return {CONTEXT_URL: CONTEXT, None: CORE}[context]
 
 

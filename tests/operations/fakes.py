@@ -41,7 +41,7 @@ class Listener:
 class NoLoader:
     """Operations on entities load no @context."""
 
-    async def load(self, context: Any) -> ActiveContext:
+    async def load(self, context: Any, *, counts: bool = True) -> ActiveContext:
         raise AssertionError("an operation on expanded entities loaded a context")
 
 

@@ -47,6 +47,7 @@ class _Gathered:
     entries: dict[str, Instant] = field(default_factory=dict)
     fresh: list[Mapping[str, Any]] = field(default_factory=list)
     documents: int = 0
+    counts: bool = True
 
 
 @dataclass(slots=True)
@@ -70,10 +71,11 @@ class Loader:
         self._loading: dict[str, asyncio.Task[ActiveContext]] = {}
         self._plain = self._build(_Gathered(), core_url)
 
-    async def load(self, context: Any) -> ActiveContext:
+    async def load(self, context: Any, *, counts: bool = True) -> ActiveContext:
         """The active context of a URL, an object, a list of those, or None for the core context alone.
 
-        Raises LdContextNotAvailable where a document cannot be had, BadRequestData where one is no valid context.
+        `counts`: whether it is one of the uses that are counted. Raises LdContextNotAvailable where a document cannot
+        be had, BadRequestData where one is no valid context.
         """
         if context is None or context == self._core_url:
             return self._plain
@@ -82,12 +84,13 @@ class Loader:
         if kept is not None and await self._is_current(kept):
             if key in self._kept:
                 self._kept.move_to_end(key)
-            for entry_id in kept.entries:
-                self._library.used(entry_id)
+            if counts:
+                for entry_id in kept.entries:
+                    self._library.used(entry_id)
             return kept.active
         loading = self._loading.get(key)
         if loading is None:
-            loading = self._loading[key] = asyncio.create_task(self._load(key, context))
+            loading = self._loading[key] = asyncio.create_task(self._load(key, context, counts=counts))
             loading.add_done_callback(lambda task: self._loaded(key, task))
         # Shielded: a client that hangs up must not take the context from the others who wait for it.
         return await asyncio.shield(loading)
@@ -121,13 +124,14 @@ class Loader:
             loading.cancel()
         await self._library.close()
 
-    async def _load(self, key: str, context: Any) -> ActiveContext:
-        gathered = _Gathered()
+    async def _load(self, key: str, context: Any, *, counts: bool) -> ActiveContext:
+        gathered = _Gathered(counts=counts)
         await self._gather(context, None, gathered, ())
         active = self._build(gathered, user_reference(context, self._core_url))
         await self._keep(gathered)
-        for entry in gathered.fresh:
-            self._library.used(entry["_id"])
+        if counts:
+            for entry in gathered.fresh:
+                self._library.used(entry["_id"])
         self._kept[key] = _Kept(active, gathered.entries, time.monotonic())
         self._kept.move_to_end(key)
         self._make_room()
@@ -193,7 +197,8 @@ class Loader:
         if source.entry_id is not None:
             gathered.entries[source.entry_id] = source.created_at
             if source.fresh is None:
-                self._library.used(source.entry_id)
+                if gathered.counts:
+                    self._library.used(source.entry_id)
             else:
                 gathered.fresh.append(source.fresh)
         await self._gather(source.context, url, gathered, above)
