@@ -79,10 +79,10 @@ async def test_what_is_owed_waits_for_a_subscription_whose_context_is_away(
     is_away = True
     load = KnownContexts.load
 
-    async def load_or_fail(self: KnownContexts, context: Any) -> Any:
+    async def load_or_fail(self: KnownContexts, context: Any, *, counts: bool = True) -> Any:
         if is_away and context == CONTEXT_URL:
             raise LdContextNotAvailable("away")
-        return await load(self, context)
+        return await load(self, context, counts=counts)
 
     monkeypatch.setattr(KnownContexts, "load", load_or_fail)
     await successor.notifications.start([""])
