@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import PyMongoError
 
 from broker.adapters.mongo.client import DURABLE
-from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.errors import translated
 from broker.core.jsonld.reference import local_id
 from broker.core.model.instant import Instant
 
@@ -24,40 +23,30 @@ class MongoContexts:
 
     async def put(self, entry: Mapping[str, Any]) -> None:
         """Store or replace an entry by its `_id`; of those fetched, the longest unused make room."""
-        try:
+        with translated():
             await self._durable.replace_one({"_id": entry["_id"]}, dict(entry), upsert=True)
             if "url" in entry:
                 await self._make_room(entry["_id"])
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def get(self, context_id: str) -> dict[str, Any] | None:
         """An entry by its local identifier or URL."""
-        try:
+        with translated():
             return await self._collection.find_one({"_id": {"$in": [context_id, local_id(context_id)]}})
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def delete(self, context_id: str) -> bool:
         """Remove by local identifier; whether it was there."""
-        try:
+        with translated():
             return (await self._durable.delete_one({"_id": context_id})).deleted_count == 1
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def all(self) -> list[dict[str, Any]]:
         """All entries in order of creation, without their documents."""
-        try:
+        with translated():
             return await self._collection.find({}, {"document": 0}).sort([("createdAt", 1), ("_id", 1)]).to_list()
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def use(self, context_id: str, hits: int, at: Instant) -> None:
         """Add to an entry's `hits` and set its `lastUsage`; nothing where it is gone."""
-        try:
+        with translated():
             await self._collection.update_one({"_id": context_id}, {"$inc": {"hits": hits}, "$set": {"lastUsage": at}})
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def _make_room(self, kept: str) -> None:
         surplus = await self._collection.count_documents({"url": {"$exists": True}}) - MAX_CACHED

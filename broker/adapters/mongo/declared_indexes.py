@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from pymongo.errors import PyMongoError
-
 from broker.adapters.mongo.client import Databases
 from broker.adapters.mongo.documents import unescape
-from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.errors import translated
 from broker.adapters.mongo.indexes import (
     DECLARED,
     NAME_MAX,
@@ -34,17 +32,15 @@ class MongoIndexes:
 
     async def kind(self, tenant: str, attribute: str) -> str | None:
         """The kind that most of a sample are."""
-        try:
+        with translated():
             return await kind_of(self._entities(tenant), attribute)
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def declare(self, tenant: str, target: IndexTarget, kind: str) -> bool:
         """Build it and note it; BadRequestData where there are too many."""
         name, entities = index_name(target), self._entities(tenant)
         if len(name.encode()) > NAME_MAX:
             raise BadRequestData(f"The name of the attribute is too long for an index: at most {NAME_MAX} bytes.")
-        try:
+        with translated():
             declared = await declared_names(entities)
             if name not in declared and len(declared) >= MOST:
                 raise BadRequestData(
@@ -53,34 +49,28 @@ class MongoIndexes:
             await entities.database["meta"].update_one({"_id": DECLARED}, {"$addToSet": {"names": name}}, upsert=True)
             if name not in await entities.index_information():
                 await create_index(entities, target, kind)
-        except PyMongoError as error:
-            raise translate(error) from error
         return name not in declared
 
     async def withdraw(self, tenant: str, target: IndexTarget) -> bool:
         """Drop it, if it was declared."""
         name, entities = index_name(target), self._entities(tenant)
-        try:
+        with translated():
             if name not in await declared_names(entities):
                 return False
             await entities.database["meta"].update_one({"_id": DECLARED}, {"$pull": {"names": name}})
             if name in await entities.index_information():
                 await drop_index(entities, name)
-        except PyMongoError as error:
-            raise translate(error) from error
         return True
 
     async def all(self, tenant: str) -> list[IndexState]:
         """Those of attributes, by name."""
         entities = self._entities(tenant)
-        try:
+        with translated():
             declared = await declared_names(entities)
             information = await entities.index_information()
             used = {each["name"]: each for each in await (await entities.aggregate([{"$indexStats": {}}])).to_list()}
             stats = await entities.aggregate([{"$collStats": {"storageStats": {}}}])
             sizes: dict[str, int] = (await stats.to_list())[0]["storageStats"]["indexSizes"]
-        except PyMongoError as error:
-            raise translate(error) from error
         return [
             IndexState(
                 _target(information[name]["key"]),

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pymongo.errors import PyMongoError
-
 from broker.adapters.mongo.bookmarks import Bookmarks
 from broker.adapters.mongo.cache import EntityCache
 from broker.adapters.mongo.client import Databases
 from broker.adapters.mongo.commit import Committer, load
 from broker.adapters.mongo.endings import Endings
-from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.errors import translated
 from broker.adapters.mongo.find import find
 from broker.adapters.mongo.history_recorder import Recorder
 from broker.adapters.mongo.indexes import IndexAdvisor
@@ -96,10 +94,8 @@ class MongoEntities:
         """Those that exist, by id."""
         if not entity_ids:
             return {}
-        try:
+        with translated():
             stored = await load(self._databases(tenant), list(entity_ids))
-        except PyMongoError as error:
-            raise translate(error) from error
         now = self._clock.now()
         return {each: found.entity for each, found in stored.items() if not found.entity.is_expired(now)}
 
@@ -107,12 +103,10 @@ class MongoEntities:
         """A page of the entities that satisfy the query."""
         of = self._of(tenant)
         of.advisor.note(query)
-        try:
+        with translated():
             collection = self._databases(tenant)["entities"]
             await self._remove_expired(of)
             return await find(collection, query, page, self._clock.now(), of.recall, of.bookmarks)
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def _remove_expired(self, of: _Tenant) -> None:
         """Remove instances that have expired, before a query that would look at them."""
@@ -130,20 +124,16 @@ class MongoEntities:
         """Ids of at most `limit` entities that are past their time, or have instances that are."""
         past = {"$lte": self._clock.now()}
         query = {"$or": [{"expiresAt": past}, {"instancesExpireAt": past}]}
-        try:
+        with translated():
             found = await self._databases(tenant)["entities"].find(query, {"_id": 1}, limit=limit).to_list()
-        except PyMongoError as error:
-            raise translate(error) from error
         return [each["_id"] for each in found]
 
     async def count_types(self, tenant: str) -> dict[str, dict[str, set[str]]]:
         """Type IRI to attribute IRI to the kinds in use."""
         of = self._of(tenant)
-        try:
+        with translated():
             await self._remove_expired(of)
             return await of.uses.in_use(self._clock.now())
-        except PyMongoError as error:
-            raise translate(error) from error
 
     def forget(self, tenant: str) -> None:
         """Let go of what is remembered of a tenant that was removed."""

@@ -9,10 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import PyMongoError
 
 from broker.adapters.mongo.client import Databases
-from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.errors import translated
 from broker.core.model.entity_map import EntityMap
 from broker.core.model.instant import Instant
 
@@ -33,19 +32,15 @@ class MongoEntityMaps:
 
     async def create(self, tenant: str, entity_map: EntityMap) -> None:
         """Keep a new one."""
-        try:
+        with translated():
             collection = await self._prepared(tenant)
             await collection.insert_one(_to_document(entity_map))
             await _make_room(collection)
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def get(self, tenant: str, map_id: str) -> EntityMap | None:
         """One, or None."""
-        try:
+        with translated():
             document = await self._of(tenant).find_one({"_id": map_id})
-        except PyMongoError as error:
-            raise translate(error) from error
         return None if document is None else _to_map(document)
 
     async def set_expiry(self, tenant: str, map_id: str, expires_at: Instant) -> bool:
@@ -62,16 +57,12 @@ class MongoEntityMaps:
 
     async def delete(self, tenant: str, map_id: str) -> bool:
         """Remove it; whether it was there."""
-        try:
+        with translated():
             return (await self._of(tenant).delete_one({"_id": map_id})).deleted_count == 1
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def _change(self, tenant: str, map_id: str, change: dict[str, Any]) -> bool:
-        try:
+        with translated():
             return (await self._of(tenant).update_one({"_id": map_id}, change)).matched_count == 1
-        except PyMongoError as error:
-            raise translate(error) from error
 
     def _of(self, tenant: str) -> Collection:
         return self._databases(tenant)["entityMaps"]

@@ -1,5 +1,8 @@
 """From the driver's failures to the errors of the core."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pymongo.errors import (
     AutoReconnect,
     ConnectionFailure,
@@ -34,3 +37,12 @@ def translate(error: PyMongoError | Unavailable) -> NgsiLdError:
     if is_transient(error):
         return Unavailable("The database can't be reached at the moment; try again in a few seconds.")
     return InternalError(f"The database refused the operation: {type(error).__name__}.")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """What the driver raises within becomes the error that a client is told."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise translate(error) from error

@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 import orjson
 from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError
 
 from broker.adapters.mongo.client import DURABLE, Databases
-from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.errors import translated
 from broker.adapters.mongo.sealing import Sealing, seal, unseal
 from broker.core.model.errors import AlreadyExists
 
@@ -36,19 +36,18 @@ class MongoSnapshots:
             "createdAt": snapshot["createdAt"],
             "snapshot": self._stored(snapshot["id"], snapshot),
         }
-        try:
-            await self._of(tenant).insert_one(document)
-        except DuplicateKeyError:
-            raise AlreadyExists(f"Snapshot {snapshot['id']} exists already. Delete it, or choose another id.") from None
-        except PyMongoError as error:
-            raise translate(error) from error
+        with translated():
+            try:
+                await self._of(tenant).insert_one(document)
+            except DuplicateKeyError:
+                raise AlreadyExists(
+                    f"Snapshot {snapshot['id']} exists already. Delete it, or choose another id."
+                ) from None
 
     async def get(self, tenant: str, snapshot_id: str) -> dict[str, Any] | None:
         """One, or None."""
-        try:
+        with translated():
             return self._loaded(await self._of(tenant).find_one({"_id": snapshot_id}))
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def change(
         self, tenant: str, snapshot_id: str, changed: Mapping[str, Any], removed: Sequence[str] = ()
@@ -58,27 +57,21 @@ class MongoSnapshots:
         update: dict[str, Any] = {"$set": {f"snapshot.{name}": value for name, value in stored.items()}}
         if removed:
             update["$unset"] = {f"snapshot.{name}": True for name in removed}
-        try:
+        with translated():
             after = ReturnDocument.AFTER
             return self._loaded(
                 await self._of(tenant).find_one_and_update({"_id": snapshot_id}, update, return_document=after)
             )
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def delete(self, tenant: str, snapshot_id: str) -> bool:
         """Remove; whether it was there."""
-        try:
+        with translated():
             return (await self._of(tenant).delete_one({"_id": snapshot_id})).deleted_count == 1
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def all(self, tenant: str) -> list[dict[str, Any]]:
         """All of a tenant, in order of creation."""
-        try:
+        with translated():
             found = await self._of(tenant).find({}).sort([("createdAt", 1), ("_id", 1)]).to_list()
-        except PyMongoError as error:
-            raise translate(error) from error
         return [snapshot for each in found if (snapshot := self._loaded(each)) is not None]
 
     def _of(self, tenant: str) -> Collection:

@@ -16,10 +16,10 @@ import orjson
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError
 
 from broker.adapters.mongo.client import DURABLE
-from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.errors import translated
 from broker.adapters.mongo.sealing import Sealing, seal, unseal
 from broker.core.model.errors import AlreadyExists, ResourceNotFound
 from broker.core.model.instant import Instant
@@ -55,17 +55,18 @@ class MongoSubscriptions:
 
     async def create(self, tenant: str, subscription: Mapping[str, Any]) -> None:
         """Store a new one; AlreadyExists if its id is taken."""
-        try:
-            await self._ensure_index(tenant)
-            await self._note(tenant, subscription["id"])
-            await self._collection(tenant).insert_one({"_id": subscription["id"], **self._to_document(subscription)})
-            await self._note(tenant, subscription["id"])
-        except DuplicateKeyError:
-            raise AlreadyExists(
-                f"There is a {self._noun} {subscription['id']} already; update it, or choose another id."
-            ) from None
-        except PyMongoError as error:
-            raise translate(error) from error
+        with translated():
+            try:
+                await self._ensure_index(tenant)
+                await self._note(tenant, subscription["id"])
+                await self._collection(tenant).insert_one(
+                    {"_id": subscription["id"], **self._to_document(subscription)}
+                )
+                await self._note(tenant, subscription["id"])
+            except DuplicateKeyError:
+                raise AlreadyExists(
+                    f"There is a {self._noun} {subscription['id']} already; update it, or choose another id."
+                ) from None
 
     async def replace(self, tenant: str, subscription: Mapping[str, Any], since: Instant | None = None) -> bool:
         """Store a new state, leaving what is counted; ResourceNotFound if it is gone.
@@ -76,7 +77,7 @@ class MongoSubscriptions:
         expected: _Document = {"_id": subscription_id}
         if since is not None:
             expected["modifiedAt"] = since
-        try:
+        with translated():
             await self._note(tenant, subscription_id)
             result = await self._collection(tenant).update_one(expected, {"$set": self._to_document(subscription)})
             if not result.matched_count:
@@ -84,40 +85,32 @@ class MongoSubscriptions:
                     raise self._gone(subscription_id)
                 return False
             await self._note(tenant, subscription_id)
-        except PyMongoError as error:
-            raise translate(error) from error
         return True
 
     async def delete(self, tenant: str, subscription_id: str) -> None:
         """Remove; ResourceNotFound if it is not there."""
-        try:
+        with translated():
             await self._note(tenant, subscription_id)
             result = await self._collection(tenant).delete_one({"_id": subscription_id})
             if not result.deleted_count:
                 raise self._gone(subscription_id)
             await self._note(tenant, subscription_id)
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def get(self, tenant: str, subscription_id: str) -> _Document | None:
         """One, or None."""
-        try:
+        with translated():
             document = await self._collection(tenant).find_one({"_id": subscription_id})
-        except PyMongoError as error:
-            raise translate(error) from error
         return None if document is None else self._to_subscription(document)
 
     async def page(self, tenant: str, limit: int, offset: int) -> tuple[list[_Document], int]:
         """A page in order of creation, and how many there are. A limit of 0 gives none."""
         collection = self._collection(tenant)
-        try:
+        with translated():
             total = await collection.count_documents({})
             if not limit:
                 return [], total
             cursor = collection.find({}).sort([("createdAt", 1), ("_id", 1)]).skip(offset).limit(limit)
             return [self._to_subscription(document) async for document in cursor], total
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def stamp(self, tenant: str) -> int:
         """A number that grows with every create, replace and delete, whichever process did it."""
@@ -140,27 +133,21 @@ class MongoSubscriptions:
     async def count(self, tenant: str, tallies: Mapping[str, Tally]) -> None:
         """Add what is tallied to what is stored; unknown ids are passed over."""
         updates = [UpdateOne({"_id": each}, _counting(tally)) for each, tally in tallies.items()]
-        try:
+        with translated():
             # Not worth waiting for the journal: nobody is promised an exact count over a crash.
             await self._database(tenant)[self._name].bulk_write(updates, ordered=False)
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def failing(self, tenant: str, limit: int) -> list[_Document]:
         """Those whose last notification failed, in order of creation."""
-        try:
+        with translated():
             cursor = self._collection(tenant).find({"tally.status": "failed"}).sort([("createdAt", 1), ("_id", 1)])
             return [self._to_subscription(document) async for document in cursor.limit(limit)]
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def claim(self, tenant: str, subscription_id: str, now: Instant, until: Instant) -> bool:
         """Whether this process is the one to send a periodic notification now; nobody else is before `until`."""
         free = {"_id": subscription_id, "$or": [{"claimedUntil": None}, {"claimedUntil": {"$lte": now}}]}
-        try:
+        with translated():
             result = await self._collection(tenant).update_one(free, {"$set": {"claimedUntil": until}})
-        except PyMongoError as error:
-            raise translate(error) from error
         return bool(result.modified_count)
 
     def _to_document(self, subscription: Mapping[str, Any]) -> _Document:
@@ -200,18 +187,14 @@ class MongoSubscriptions:
         await meta.update_one(self._key, change, upsert=True)
 
     async def _meta(self, tenant: str, projection: Mapping[str, int]) -> _Document:
-        try:
+        with translated():
             return await self._database(tenant)["meta"].find_one(self._key, projection) or {}
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def _by_id(self, tenant: str, ids: Sequence[str]) -> dict[str, _Document | None]:
         found: dict[str, _Document | None] = dict.fromkeys(ids)
-        try:
+        with translated():
             async for document in self._collection(tenant).find({"_id": {"$in": ids}}):
                 found[document["_id"]] = self._to_subscription(document)
-        except PyMongoError as error:
-            raise translate(error) from error
         return found
 
 

@@ -3,10 +3,8 @@
 import asyncio
 from collections import defaultdict
 
-from pymongo.errors import PyMongoError
-
 from broker.adapters.mongo.client import DURABLE, Databases
-from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.errors import translated
 from broker.adapters.mongo.history import ensure_history_indexes
 from broker.adapters.mongo.indexes import ensure_entity_indexes
 
@@ -23,10 +21,8 @@ class MongoTenants:
         """Whether the tenant was created, here or by another process."""
         if tenant in self._known or not tenant:
             return True
-        try:
+        with translated():
             found = await self._databases.main["tenants"].find_one({"_id": tenant})
-        except PyMongoError as error:
-            raise translate(error) from error
         if found is not None:
             self._known.add(tenant)
         return found is not None
@@ -42,26 +38,22 @@ class MongoTenants:
 
     async def all(self) -> list[str]:
         """Every tenant, the default one first."""
-        try:
+        with translated():
             documents = await self._databases.main["tenants"].find({}, {"_id": 1}).to_list()
-        except PyMongoError as error:
-            raise translate(error) from error
         return ["", *(document["_id"] for document in documents if document["_id"])]
 
     async def remove(self, tenant: str) -> None:
         """Remove the tenant first, then its database: nobody finds one half of it."""
         if not tenant:
             raise ValueError("the default tenant always exists")
-        try:
+        with translated():
             await self._databases.main.get_collection("tenants", write_concern=DURABLE).delete_one({"_id": tenant})
             self._known.discard(tenant)
             await self._databases.client.drop_database(self._databases.name_of(tenant))
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def _create(self, tenant: str) -> None:
         database = self._databases(tenant)
-        try:
+        with translated():
             await ensure_entity_indexes(database["entities"])
             await ensure_history_indexes(database)
             await database["outbox"].create_index([("owner", 1), ("_id", 1)])
@@ -69,5 +61,3 @@ class MongoTenants:
                 born = {"$setOnInsert": {"name": tenant}}
                 tenants = self._databases.main.get_collection("tenants", write_concern=DURABLE)
                 await tenants.update_one({"_id": tenant}, born, upsert=True)
-        except PyMongoError as error:
-            raise translate(error) from error
