@@ -52,7 +52,8 @@ class Heard:
     entity_map: str | None = None
 
 
-_FOR_A_MAP = ("entityMap", "true")
+FOR_A_MAP = ("entityMap", "true")
+"""What asks a source to tell the entity map that it uses."""
 _LISTS = ("attrs", "datasetId", "expandValues", "jsonKeys")
 """Members of a Query that are arrays where parameters separate with commas."""
 _TEXTS = {
@@ -84,7 +85,15 @@ class Inquiry:
         return registration.context or self.origin.context
 
     async def send(self, registration: Registration, forward: Forward) -> Answer:
-        """Send one request, and count it."""
+        """Send one request, and count it. Once more where the source knows nothing of the entity map asked for."""
+        answer = await self._send(registration, forward)
+        if answer.status == 400 and FOR_A_MAP in forward.parameters:
+            # It was registered for entity maps all the same (groups of operations have grown).
+            pairs = tuple(pair for pair in forward.parameters if pair != FOR_A_MAP)
+            answer = await self._send(registration, replace(forward, parameters=pairs))
+        return answer
+
+    async def _send(self, registration: Registration, forward: Forward) -> Answer:
         registry = self.federation.registry
         registry.sent(self.tenant, registration.id)
         answer = await self.federation.forwarder.send(
@@ -133,10 +142,6 @@ class Inquiry:
         registration = heard.question.registration
         until = asyncio.get_running_loop().time() + self.federation.forwarder.deadline(registration)
         answer = await self.send(registration, replace(forward, entity_map=parameters.maps.get(registration.id)))
-        if answer.status == 400 and _FOR_A_MAP in forward.parameters:
-            # It knows nothing of entity maps although it was registered so (groups of operations have grown).
-            pairs = tuple(pair for pair in forward.parameters if pair != _FOR_A_MAP)
-            answer = await self.send(registration, replace(forward, parameters=pairs))
         heard.entity_map = answer.entity_map or heard.entity_map
         try:
             async with asyncio.timeout_at(until):
@@ -200,7 +205,7 @@ class Parameters:
             if self.applies(question, attributes, context):
                 found += given
         if self.wants_maps and question.registration.id not in self.maps and keeps_maps(question.registration):
-            found.append(_FOR_A_MAP)
+            found.append(FOR_A_MAP)
         return (*found, *self.common)
 
     def page(self, question: Asking, context: ActiveContext, limit: int, offset: int) -> tuple[tuple[str, str], ...]:
