@@ -7,7 +7,8 @@ import structlog
 from broker.core.model.errors import NgsiLdError
 from broker.core.model.instant import Instant
 from broker.core.subscribe.subscription import Subscription
-from broker.operations.notify import SubscriptionRecords, periodic_messages
+from broker.operations.messages import periodic_messages
+from broker.operations.notify import SubscriptionRecords
 from broker.operations.ports import Clock, Ports
 from broker.workers.notifications import Notifications
 

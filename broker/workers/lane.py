@@ -20,7 +20,8 @@ from broker.core.subscribe.notification import notification_of_changes
 from broker.core.subscribe.schedule import brought_up_to_date, newest_states, retry_delay, travelling_together
 from broker.core.subscribe.subscription import Subscription
 from broker.operations.distributed.uniting import united
-from broker.operations.notify import DeliveryError, Sink, Timer, joined_message
+from broker.operations.messages import joined_message
+from broker.operations.notify import DeliveryError, Sink, Timer
 from broker.operations.ports import Clock, Outbox, OutboxEntry, Ports
 from broker.workers.tallies import Tallies
 

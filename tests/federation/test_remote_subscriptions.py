@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from broker.workers.intervals import Intervals
 from tests.federation.subscribing import ID, Stores, SubscribingBroker
 from tests.notifications.world import Receiver, until
 
@@ -246,6 +247,39 @@ async def test_5_8_6_parts_are_united_before_the_filters_decide(here, there, mak
     await here.put_entity(1, colour=1)
     await until(lambda: len(receiver.bodies) == 2)
     assert receiver.bodies[1]["data"][0]["level"]["value"] == 5
+
+
+async def test_5_8_6_what_is_told_periodically_is_united_before_the_filters_decide(here, there, receiver):
+    await here.register(there.endpoint, operations=["retrieveOps"])
+    await here.put_entity(1, power=2)
+    await here.put_entity(2, power=2)
+    await here.put_entity(3, power=2, level=1)
+    await here.put_entity(4, level=5)
+    await there.put_entity(1, level=5)
+    await there.put_entity(2, level=1)
+    await there.put_entity(5, level=5, power=2)
+    await here.subscribe(receiver, splitEntities=True, q="level>1;power==2", timeInterval=0.2)
+    task = asyncio.create_task(
+        Intervals(here.subscribers, here.ports, here.stores.subscriptions, here.ports.clock).run()
+    )
+    await until(lambda: len(receiver.bodies) >= 2)
+    task.cancel()
+    (entity,) = receiver.bodies[0]["data"]
+    assert entity["id"].endswith(":1")
+    assert (entity["level"]["value"], entity["power"]["value"]) == (5, 2)
+    assert receiver.bodies[1]["data"] == receiver.bodies[0]["data"]
+
+
+async def test_5_8_6_without_sources_split_entities_are_told_periodically_as_any(here, receiver):
+    await here.put_entity(1, level=1)
+    await here.put_entity(2, level=5)
+    await here.subscribe(receiver, splitEntities=True, q="level>1", timeInterval=0.2)
+    task = asyncio.create_task(
+        Intervals(here.subscribers, here.ports, here.stores.subscriptions, here.ports.clock).run()
+    )
+    await until(lambda: receiver.bodies)
+    task.cancel()
+    assert [each["id"] for each in receiver.bodies[0]["data"]] == ["urn:ngsi-ld:Sensor:2"]
 
 
 async def test_5_8_6_without_sources_split_entities_are_filtered_as_any(here, receiver):

@@ -8,12 +8,13 @@ from broker.core.federate.index import RegistrationIndex
 from broker.core.federate.merge import LOCAL, merge_versions
 from broker.core.model.change import Change, Trigger
 from broker.core.model.entity import Entity
-from broker.core.ql.ast import EntitySelector
+from broker.core.ql.ast import EntitySelector, PageRequest
 from broker.core.ql.types import TypeSelection
 from broker.core.subscribe.subscription import Subscription
 from broker.operations.distributed.asking import Inquiry
-from broker.operations.distributed.reads import retrieve
+from broker.operations.distributed.reads import query, retrieve
 from broker.operations.federation import Federation, Origin
+from broker.operations.map_pages import limited_to
 from broker.operations.ports import Ports
 
 _AT_ONCE = 16
@@ -40,6 +41,33 @@ async def united(ports: Ports, tenant: str, subscription: Subscription, changes:
     return [each for each in found if each.trigger is Trigger.ENTITY_DELETED or whole(each.entity)]
 
 
+async def united_entities(
+    ports: Ports, tenant: str, subscription: Subscription, entities: Sequence[Entity]
+) -> list[Entity]:
+    """Entities held here, put together with the parts that sources have, as far as the filters accept them.
+
+    Each source is asked for all of them together. Raises what the store raises, and TooManyResults beyond what can be
+    put together.
+    """
+    whole, federation = subscription.whole, ports.federation
+    index = None if federation is None else federation.registry.of(tenant)
+    limited = limited_to(subscription.query, [each.id for each in entities])
+    if federation is None or index is None or limited is None:
+        return [each for each in entities if whole is None or whole(each)]
+    inquiry = await _inquiry(ports, federation, tenant, index, subscription)
+    found, _ = await query(inquiry, limited, PageRequest(len(entities)), frozenset(), {}, splits=True)
+    return found.entities
+
+
+async def _inquiry(
+    ports: Ports, federation: Federation, tenant: str, index: RegistrationIndex, subscription: Subscription
+) -> Inquiry:
+    """What is needed to ask sources on behalf of a subscription."""
+    context = subscription.context
+    nameable = context if context.link is not None else await ports.loader.load(None)
+    return Inquiry(ports, federation, tenant, index, Origin(None, {}, nameable), context)
+
+
 async def _united(ports: Ports, tenant: str, subscription: Subscription, change: Change) -> Entity:
     entity, federation = change.entity, ports.federation
     types = TypeSelection(tuple((name,) for name in entity.types))
@@ -48,9 +76,7 @@ async def _united(ports: Ports, tenant: str, subscription: Subscription, change:
         local = await ports.entities.get(tenant, entity.id) if change.source else None
         other = local
     else:
-        context = subscription.context
-        nameable = context if context.link is not None else await ports.loader.load(None)
-        inquiry = Inquiry(ports, federation, tenant, index, Origin(None, {}, nameable), context)
+        inquiry = await _inquiry(ports, federation, tenant, index, subscription)
         other, _ = await retrieve(inquiry, entity.id, types, frozenset(), ())
     if other is None:
         return entity
