@@ -47,7 +47,7 @@ from broker.operations.deliveries import list_deliveries
 from broker.operations.indexes import IndexOperations
 from broker.operations.notify import Sink
 from broker.operations.ports import Ports
-from broker.operations.snapshots import Snapshots
+from broker.operations.snapshot_ports import Snapshots
 from broker.settings import Settings
 from broker.workers.adoption import adopt
 from broker.workers.background import Background

@@ -8,6 +8,8 @@ from broker.core.jsonld.context import ActiveContext
 from broker.core.model.entity_map import EntityMap
 from broker.core.model.errors import BadRequestData, TooManyResults
 from broker.core.ql.ast import EntityQuery
+from broker.core.temporal.aggregates import aggregated
+from broker.core.temporal.condition import is_within
 from broker.core.temporal.evolution import excerpt, shorten
 from broker.http import params
 from broker.http.distribution import inquiry_for, warnings
@@ -19,15 +21,8 @@ from broker.operations.distributed.asking import Inquiry
 from broker.operations.distributed.temporal_maps import page_of_map
 from broker.operations.distributed.temporal_reads import Found, History
 from broker.operations.ports import Ports
-from broker.operations.temporal import (
-    Aggregates,
-    EvolutionPage,
-    EvolutionQuery,
-    aggregated,
-    is_within,
-    no_such_evolution,
-    nothing_within,
-)
+from broker.operations.temporal import no_such_evolution
+from broker.operations.temporal_queries import Aggregates, EvolutionPage, EvolutionQuery, nothing_within
 
 Shown = Aggregates | EvolutionPage
 

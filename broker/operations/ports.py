@@ -22,7 +22,7 @@ from broker.core.temporal.policy import Policy
 
 if TYPE_CHECKING:
     from broker.operations.federation import Federation
-    from broker.operations.snapshots import Snapshots
+    from broker.operations.snapshot_ports import Snapshots
 
 Mutation: TypeAlias = Callable[[Entity | None], Change]
 """From the entity as it stands (`None`: absent) to the change wanted. Pure, may run again on a newer state, raises a

@@ -12,14 +12,15 @@ from broker.core.model.errors import NgsiLdError, TooManyResults
 from broker.core.model.instant import Instant
 from broker.core.model.snapshot import EMPTY, FAILURE, SUCCESS
 from broker.core.ql.ast import EntityQuery, PageRequest
-from broker.core.temporal.evolution import Demand
-from broker.operations import temporal
+from broker.core.temporal.evolution import Demand, Evolution, excerpt
 from broker.operations.distributed.asking import Inquiry, SourceWarning
 from broker.operations.distributed.maps import Asked, MappedReading, find_holders
 from broker.operations.distributed.temporal_maps import map_histories, page_of_map
 from broker.operations.distributed.temporal_reads import History
 from broker.operations.ports import EntityWrite, Ports
 from broker.operations.query import query_entities
+from broker.operations.temporal import store_of
+from broker.operations.temporal_queries import matching
 
 _AT_ONCE = 500
 _HISTORIES_AT_ONCE = 20
@@ -27,18 +28,26 @@ _HISTORIES_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """One query of a snapshot: `keeps` says which attributes are wanted. With a demand it is a temporal one.
+class WantedEntities:
+    """One query of a snapshot: `keeps` says which attributes are wanted, `local` whether any query will do.
 
-    `asked`, or `history`, is how the query reaches sources; None: they have no part in it.
+    `asked` is how it reaches sources; None: they have no part in it.
     """
 
     query: EntityQuery
     keeps: Callable[[str], bool]
-    demand: Demand | None = None
     local: bool = False
     asked: Asked | None = None
-    history: History | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WantedHistories:
+    """One temporal query of a snapshot, in the same way."""
+
+    query: EntityQuery
+    keeps: Callable[[str], bool]
+    demand: Demand
+    asked: History | None = None
 
 
 async def gather(run: Callable[[], Coroutine[Any, Any, tuple[int, list[SourceWarning]]]]) -> dict[str, Any]:
@@ -49,8 +58,7 @@ async def gather(run: Callable[[], Coroutine[Any, Any, tuple[int, list[SourceWar
     try:
         count, warnings = await run()
     except NgsiLdError as error:
-        problem = {"type": error.type, "title": error.title, "detail": error.detail}
-        return {"resultStatus": FAILURE, "problemDetails": problem}
+        return {"resultStatus": FAILURE, "problemDetails": problem_of(error)}
     if not warnings:
         return {"resultStatus": SUCCESS if count else EMPTY}
     told = "; ".join(each.text for each in warnings)
@@ -58,11 +66,16 @@ async def gather(run: Callable[[], Coroutine[Any, Any, tuple[int, list[SourceWar
     return {"resultStatus": SUCCESS if count else FAILURE, "problemDetails": problem}
 
 
+def problem_of(error: NgsiLdError) -> dict[str, Any]:
+    """The ProblemDetails of an error, without the status that it would have over HTTP."""
+    return {"type": error.type, "title": error.title, "detail": error.detail}
+
+
 async def entities_of(
-    ports: Ports, tenant: str, place: str, wanted: Wanted, inquiry: Inquiry | None
+    ports: Ports, tenant: str, place: str, wanted: WantedEntities, inquiry: Inquiry | None
 ) -> tuple[int, list[SourceWarning]]:
     """Put what a query finds into the place: how many entities, and what sources did wrong. Raises as a query does."""
-    if inquiry is not None and wanted.asked is not None and not wanted.local:
+    if inquiry is not None and wanted.asked is not None:
         return await _entities_everywhere(ports, place, wanted, wanted.asked, inquiry)
     count = 0
     more = True
@@ -77,7 +90,7 @@ async def entities_of(
 
 
 async def _entities_everywhere(
-    ports: Ports, place: str, wanted: Wanted, asked: Asked, inquiry: Inquiry
+    ports: Ports, place: str, wanted: WantedEntities, asked: Asked, inquiry: Inquiry
 ) -> tuple[int, list[SourceWarning]]:
     """First who holds what, then the entities, some at a time: more may be found than one page of a query has."""
     held = await find_holders(inquiry, asked, None)
@@ -91,7 +104,7 @@ async def _entities_everywhere(
     return count, list(dict.fromkeys([*held.warnings, *reading.warnings]))
 
 
-async def _write(ports: Ports, place: str, entities: Sequence[Entity], wanted: Wanted) -> None:
+async def _write(ports: Ports, place: str, entities: Sequence[Entity], wanted: WantedEntities) -> None:
     now = ports.clock.now()
     writes = [EntityWrite(each.id, partial(_put, entity=_narrowed(each, wanted), now=now)) for each in entities]
     for outcome in await ports.entities.write_many(place, writes):
@@ -100,17 +113,21 @@ async def _write(ports: Ports, place: str, entities: Sequence[Entity], wanted: W
 
 
 async def histories_of(
-    ports: Ports, tenant: str, place: str, wanted: Wanted, inquiry: Inquiry | None
+    ports: Ports, tenant: str, place: str, wanted: WantedHistories, inquiry: Inquiry | None
 ) -> tuple[int, list[SourceWarning]]:
     """The same for what a temporal query finds."""
-    if inquiry is not None and wanted.history is not None and not wanted.local:
-        return await _histories_everywhere(ports, place, wanted, wanted.history, inquiry)
-    demand = wanted.demand or Demand()
-    return await temporal.copy_evolutions(ports, tenant, place, wanted.query, demand, wanted.keeps), []
+    if inquiry is not None and wanted.asked is not None:
+        return await _histories_everywhere(ports, place, wanted, wanted.asked, inquiry)
+    demand = replace(wanted.demand, page=None)
+    count = 0
+    async for each in matching(ports, tenant, wanted.query, demand):
+        await _keep(ports, place, each, wanted, demand)
+        count += 1
+    return count, []
 
 
 async def _histories_everywhere(
-    ports: Ports, place: str, wanted: Wanted, asked: History, inquiry: Inquiry
+    ports: Ports, place: str, wanted: WantedHistories, asked: History, inquiry: Inquiry
 ) -> tuple[int, list[SourceWarning]]:
     """As for entities. Raises TooManyResults where a source has more of a range than it may be asked for."""
     asked = replace(asked, demand=replace(asked.demand, page=None))
@@ -121,13 +138,20 @@ async def _histories_everywhere(
         if found.edge is not None:
             raise TooManyResults("A source has more instances in this range than can be asked for; ask for less time.")
         for each in found.evolutions:
-            await temporal.keep_evolution(ports, place, each, asked.demand, wanted.keeps)
+            await _keep(ports, place, each, wanted, asked.demand)
         count += len(found.evolutions)
         warnings += found.warnings
     return count, list(dict.fromkeys(warnings))
 
 
-def _narrowed(entity: Entity, wanted: Wanted) -> Entity:
+async def _keep(ports: Ports, place: str, evolution: Evolution, wanted: WantedHistories, demand: Demand) -> None:
+    """Add what is demanded of an evolution to those of the place."""
+    found = excerpt(evolution, demand).samples
+    attributes = {iri: [one.instance for one in samples] for iri, samples in found.items() if wanted.keeps(iri)}
+    await store_of(ports).add(place, Entity(evolution.id, evolution.types, attributes), ports.clock.now())
+
+
+def _narrowed(entity: Entity, wanted: WantedEntities) -> Entity:
     return entity.with_(attributes={iri: each for iri, each in entity.attributes.items() if wanted.keeps(iri)})
 
 

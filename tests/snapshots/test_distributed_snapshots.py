@@ -11,7 +11,8 @@ from broker.adapters.mongo.history import MongoHistory, ensure_history_indexes
 from broker.core.model.snapshot import new_snapshot
 from broker.core.subscribe.message import Message
 from broker.http.gateway import build
-from broker.operations.snapshots import Snapshots, remove_expired_snapshots
+from broker.operations.snapshot_ports import Snapshots
+from broker.operations.snapshots import remove_expired_snapshots
 from broker.workers.background import Background
 from tests.federation.world import FederatedBroker, Source
 from tests.http.client import PUBLIC_URL, Client, healthy

@@ -21,7 +21,8 @@ from broker.core.model.snapshot import new_snapshot
 from broker.core.subscribe.message import Message
 from broker.http.gateway import build
 from broker.operations.ports import Ports
-from broker.operations.snapshots import MAX_SNAPSHOTS, Snapshots, remove_expired_snapshots
+from broker.operations.snapshot_ports import Snapshots
+from broker.operations.snapshots import MAX_SNAPSHOTS, remove_expired_snapshots
 from broker.workers.background import Background
 from tests.http.client import PUBLIC_URL, Client, Deaf, healthy, memory_ports
 from tests.http.samples import sensor

@@ -1,6 +1,5 @@
 """Temporal evolutions as clients read them: normalized, simplified, aggregated (clauses 4.5.6 to 4.5.9, 4.5.19)."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from broker.core.jsonld.context import ActiveContext
@@ -10,7 +9,7 @@ from broker.core.model.instant import Instant
 from broker.core.represent.instance import format_time, render
 from broker.core.represent.language import choose
 from broker.core.represent.representation import Representation
-from broker.core.temporal.aggregate import Cell
+from broker.core.temporal.aggregates import Aggregated
 from broker.core.temporal.evolution import Demand, Evolution, Excerpt
 from broker.core.temporal.sample import Sample, instance_id
 
@@ -28,9 +27,6 @@ _WRAPPED = frozenset(("LanguageProperty", "VocabProperty", "JsonProperty"))
 
 _OWN = frozenset(("deletedAt", "tie", "instanceId"))
 """Members of an instance that are shown in another way."""
-
-Aggregates = Mapping[str, Mapping[str | None, tuple[str, Mapping[str, list[Cell]]]]]
-"""Attribute IRI, then dataset, to the kind of attribute and the cells of each method."""
 
 
 def represent_evolution(
@@ -70,7 +66,7 @@ def represent_values(
 
 
 def represent_aggregates(
-    evolution: Evolution, aggregates: Aggregates, context: ActiveContext, representation: Representation
+    evolution: Evolution, aggregates: Aggregated, context: ActiveContext, representation: Representation
 ) -> dict[str, Any]:
     """Aggregated: for each method an array of value, begin and end of the period. Several datasets in an array."""
     shown = _head(evolution, context, representation)

@@ -25,7 +25,7 @@ from broker.operations import snapshots
 from broker.operations.distributed.asking import Inquiry
 from broker.operations.ports import Ports
 from broker.operations.query import refuse_too_wide
-from broker.operations.snapshot_content import Wanted
+from broker.operations.snapshot_content import WantedEntities, WantedHistories
 
 _PATH = "/snapshots"
 _MAX_QUERIES = 20  # each may find a whole city
@@ -45,8 +45,8 @@ async def create(ports: Ports, request: Request) -> Response:
         ports,
         request.tenant,
         snapshot,
-        [_wanted(each, context, inquiry) for each in queries],
-        [_wanted_history(ports, each, context, inquiry) for each in histories],
+        [_wanted_entities(each, context, inquiry) for each in queries],
+        [_wanted_histories(ports, each, context, inquiry) for each in histories],
         inquiry,
     )
     return created(_PATH, identifier)
@@ -123,7 +123,7 @@ def _queries(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     return queries
 
 
-def _wanted(query: Mapping[str, Any], context: ActiveContext, inquiry: Inquiry | None) -> Wanted:
+def _wanted_entities(query: Mapping[str, Any], context: ActiveContext, inquiry: Inquiry | None) -> WantedEntities:
     if "temporalQ" in query:
         raise BadRequestData("A Query with temporalQ belongs into snapshotTemporalQueries.")
     parameters = parameters_of(query, {})
@@ -134,10 +134,12 @@ def _wanted(query: Mapping[str, Any], context: ActiveContext, inquiry: Inquiry |
     asked = None
     if inquiry is not None and not selection.local:
         asked = asked_of(inquiry, selection, parameters, display, "")
-    return Wanted(selection.query, display.representation.shows, None, selection.local, asked)
+    return WantedEntities(selection.query, display.representation.shows, selection.local, asked)
 
 
-def _wanted_history(ports: Ports, query: Mapping[str, Any], context: ActiveContext, inquiry: Inquiry | None) -> Wanted:
+def _wanted_histories(
+    ports: Ports, query: Mapping[str, Any], context: ActiveContext, inquiry: Inquiry | None
+) -> WantedHistories:
     if "temporalQ" not in query:
         raise BadRequestData("A Query without temporalQ belongs into snapshotQueries.")
     document = dict(query)
@@ -147,10 +149,10 @@ def _wanted_history(ports: Ports, query: Mapping[str, Any], context: ActiveConte
     selection = read_selection(parameters, context, selectors_of(document, context))
     check_links(selection.query, 0)
     refuse_too_wide(selection.query, local=selection.local)
-    history = None
+    asked = None
     if inquiry is not None and not selection.local:
-        history = history_of(inquiry, parameters, selection.query, view)
-    return Wanted(selection.query, view.representation.shows, view.demand, selection.local, history=history)
+        asked = history_of(inquiry, parameters, selection.query, view)
+    return WantedHistories(selection.query, view.representation.shows, view.demand, asked)
 
 
 ROUTES = (

@@ -49,12 +49,12 @@ from broker.http.temporal import (
     read_view,
     unfold,
 )
-from broker.operations import temporal
+from broker.operations import temporal_queries as temporal
 from broker.operations.distributed.temporal_maps import map_histories
 from broker.operations.entity_maps import within
 from broker.operations.ports import Ports
 from broker.operations.query import refuse_too_wide
-from broker.operations.temporal import Aggregates, EvolutionPage, EvolutionQuery
+from broker.operations.temporal_queries import Aggregates, EvolutionPage, EvolutionQuery
 
 
 async def retrieve(ports: Ports, request: Request) -> Response:
@@ -68,8 +68,7 @@ async def retrieve(ports: Ports, request: Request) -> Response:
     if index is not None:
         found, told = await retrieve_distributed(ports, request, index, context, entity_id, view)
     elif view.aggregation is not None:
-        whole = await temporal.aggregate_evolution(ports, request.tenant, entity_id, view.demand, view.aggregation)
-        found = Aggregates([whole])
+        found = await temporal.aggregate_evolution(ports, request.tenant, entity_id, view.demand, view.aggregation)
     else:
         found = await temporal.retrieve_evolution(ports, request.tenant, entity_id, view.demand)
     shown, cut = _shown(found, context, view)
@@ -150,8 +149,7 @@ async def _found_here(
         wanted = replace(wanted, query=within(wanted.query, entity_map))
     if view.aggregation is None:
         return await temporal.query_evolutions(ports, request.tenant, wanted, view.demand)
-    found = await temporal.aggregate_evolutions(ports, request.tenant, wanted, view.demand, view.aggregation)
-    return Aggregates(*found)
+    return await temporal.aggregate_evolutions(ports, request.tenant, wanted, view.demand, view.aggregation)
 
 
 async def create_map(ports: Ports, request: Request) -> Response:

@@ -14,7 +14,7 @@ from broker.operations.distributed.temporal_reads import MAX_CANDIDATES, Found, 
 from broker.operations.entity_maps import MAX_ENTITIES, keep_sources, too_many
 from broker.operations.federation import Forward
 from broker.operations.map_pages import candidates_of, limited_to
-from broker.operations.temporal import matching
+from broker.operations.temporal_queries import matching
 
 _MAKING = "createEntityMapQueryTemporal"
 _SECOND = 1_000_000

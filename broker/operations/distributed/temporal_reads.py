@@ -12,11 +12,12 @@ from broker.core.model.entity import Entity
 from broker.core.model.errors import BadRequestData, ResourceNotFound, TooManyResults
 from broker.core.model.instant import Instant
 from broker.core.ql.ast import EntityQuery, EntitySelector
+from broker.core.temporal.condition import basis_of, condition
 from broker.core.temporal.evolution import Demand, Evolution, excerpt
 from broker.operations.distributed.asking import Inquiry, Parameters, SourceWarning
 from broker.operations.distributed.reads import decides, parameters_for
 from broker.operations.distributed.temporal_asking import Told, ask_all
-from broker.operations.temporal import basis_of, condition, evolutions_of, matching, recall
+from broker.operations.temporal_queries import evolutions_of, matching, recall
 
 MAX_CANDIDATES = 1_000
 """Evolutions looked at for one query, of each source: with a page of instances of each some hundred megabytes."""
