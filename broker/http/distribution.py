@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from broker.core.federate.index import RegistrationIndex
+from broker.core.federate.notification import source_filter
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.draft import no_such_entity
 from broker.core.model.entity import Entity
@@ -65,7 +66,10 @@ async def query_distributed(
     refuse_too_wide(selection.query, local=False)
     splits = _splits(inquiry, parameters)
     shown = _shown(display.representation.pick)
-    found, told = await reads.query(inquiry, selection.query, page, shown, parameters, splits=splits)
+    chosen = source_filter(parameters.get("csf"), inquiry.client)
+    found, told = await reads.query(
+        inquiry, selection.query, page, shown, parameters, splits=splits, source_filter=chosen
+    )
     return found, warnings(told)
 
 
@@ -92,7 +96,8 @@ def asked_of(
     """A query as it reaches sources, for an entity map."""
     refuse_too_wide(selection.query, local=False)
     shown = _shown(display.representation.pick)
-    return maps.Asked(selection.query, shown, parameters, _splits(inquiry, parameters), signature)
+    chosen = source_filter(parameters.get("csf"), inquiry.client)
+    return maps.Asked(selection.query, shown, parameters, _splits(inquiry, parameters), signature, chosen)
 
 
 def _splits(inquiry: Inquiry, parameters: Mapping[str, str]) -> bool:

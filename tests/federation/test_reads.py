@@ -212,3 +212,17 @@ async def test_5_7_11_types_and_attributes_that_sources_may_have_are_listed(brok
         {"id": core + "power", "type": "Attribute", "attributeName": "power", "attributeTypes": []}
     ]
     assert (await broker.get("/types/Lamp?local=true")).status == 404
+
+
+@pytest.mark.parametrize("asking", ["/entities?type=Sensor&csf=owner=={}", "/entityMaps?type=Sensor&csf=owner=={}"])
+async def test_5_7_2_a_context_source_filter_chooses_whom_to_ask(broker, make_source, asking):
+    hers, his = await make_source(body=[]), await make_source(body=[])
+    await broker.register(hers.endpoint, 1, operations=["retrieveOps"], owner="her")
+    await broker.register(his.endpoint, 2, operations=["retrieveOps"], owner="him")
+    assert (await broker.get(asking.format("%22her%22"))).status in (200, 201)
+    assert hers.asked
+    assert not his.asked
+    if not asking.startswith("/entityMaps"):
+        query = {"type": "Query", "entities": [{"type": "Sensor"}], "csf": 'owner=="him"'}
+        await broker.post("/entityOperations/query", query)
+        assert (len(hers.asked), len(his.asked)) == (1, 1)

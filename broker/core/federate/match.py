@@ -16,6 +16,9 @@ from broker.core.ql.regex import Pattern, compile_pattern
 from broker.core.ql.scope import ScopeQuery
 from broker.core.ql.temporal import TemporalQuery
 
+SourceFilter = Callable[[Entity], object]
+"""A context source filter (`csf`, clause 4.9) as a predicate on `Registration.described`."""
+
 _MANAGED = frozenset(("createdAt", "modifiedAt", "deletedAt"))
 
 
@@ -34,7 +37,7 @@ class Wanted:
     scope: ScopeQuery | None = None
     temporal: TemporalQuery | None = None
     evolution: bool = False
-    filter: Callable[[Entity], object] | None = None
+    filter: SourceFilter | None = None
     patterns: Mapping[str, Pattern] = field(default_factory=dict, compare=False)
 
 
@@ -43,7 +46,7 @@ def wanted_by(
     *,
     attributes: frozenset[str] = frozenset(),
     temporal: TemporalQuery | None = None,
-    source_filter: Callable[[Entity], object] | None = None,
+    source_filter: SourceFilter | None = None,
 ) -> Wanted:
     """What a query wants, with further attributes. Those of `q` and of the geoquery count as named (5.10.2.4)."""
     named = attributes.union(query.attributes, () if query.q is None else attributes_of(query.q))

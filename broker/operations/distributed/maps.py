@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from broker.core.federate.loop import is_loop
-from broker.core.federate.match import wanted_by
+from broker.core.federate.match import SourceFilter, wanted_by
 from broker.core.federate.plan import Asking, plan_questions
 from broker.core.federate.registration import Registration
 from broker.core.model.entity import Entity
@@ -43,7 +43,7 @@ _SAFE = ":@!$&'()*+,;=~-._"
 class Asked:
     """A query as it reaches sources: `names` are the attributes shown (none: all), `given` its parameters as written.
 
-    `signature` tells queries apart, ids and pages aside.
+    `signature` tells queries apart, ids and pages aside. `source_filter` chooses the registrations that count.
     """
 
     query: EntityQuery
@@ -51,6 +51,7 @@ class Asked:
     given: Mapping[str, str]
     splits: bool
     signature: str = ""
+    source_filter: SourceFilter | None = None
 
     @property
     def here(self) -> EntityQuery:
@@ -84,7 +85,7 @@ async def find_holders(inquiry: Inquiry, asked: Asked, wanted: int | None) -> Fo
 
     Sources that keep no entity maps are asked for the entities themselves.
     """
-    needs, projected = wanted_of(asked.query, asked.names, splits=asked.splits)
+    needs, projected = wanted_of(asked.query, asked.names, splits=asked.splits, source_filter=asked.source_filter)
     candidates = sorted(inquiry.index.candidates(needs.selectors), key=lambda each: (each.created_at, each.id))
     planned = plan_questions(candidates, needs, projected, (_MAKING, *_QUERYING), inquiry.journey)
     questions = divided(planned)

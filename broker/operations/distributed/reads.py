@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from broker.core.federate.match import Wanted, attributes_of, wanted_by
+from broker.core.federate.match import SourceFilter, Wanted, attributes_of, wanted_by
 from broker.core.federate.merge import LOCAL, merge_versions
 from broker.core.federate.plan import Asking, is_auxiliary, plan_questions
 from broker.core.model.entity import Entity
@@ -55,17 +55,19 @@ async def query(
     given: Mapping[str, str],
     *,
     splits: bool,
+    source_filter: SourceFilter | None = None,
 ) -> tuple[EntityPage, list[SourceWarning]]:
     """Clause 5.7.2: a page of entities from here and from sources. `given` are the parameters as the client wrote them.
 
     With `splits` entities may be spread over sources: all that may match are put together before the filters decide.
-    Otherwise each source decides for itself, as long as it has what the filters ask about.
+    Otherwise each source decides for itself, as long as it has what the filters ask about. `source_filter` chooses the
+    registrations that count.
 
     Raises:
         BadRequestData: an order is asked for of entities that are elsewhere.
         TooManyResults: more candidates than can be put together.
     """
-    wanted, projected = wanted_of(query, names, splits=splits)
+    wanted, projected = wanted_of(query, names, splits=splits, source_filter=source_filter)
     questions = divided(_questions(inquiry, wanted, projected, ("queryEntity", "queryBatch")))
     if questions:
         refuse_order(page)
@@ -96,9 +98,12 @@ def refuse_order(page: PageRequest) -> None:
         raise BadRequestData("orderBy needs local=true, since sources have entities that the query asks for.")
 
 
-def wanted_of(query: EntityQuery, names: frozenset[str], *, splits: bool) -> tuple[Wanted, frozenset[str]]:
+def wanted_of(
+    query: EntityQuery, names: frozenset[str], *, splits: bool, source_filter: SourceFilter | None = None
+) -> tuple[Wanted, frozenset[str]]:
     """What a query wants of sources, and the attributes to ask for (none: all)."""
-    wanted = wanted_by(EntityQuery(selectors=query.selectors) if splits else query, attributes=names)
+    named = EntityQuery(selectors=query.selectors) if splits else query
+    wanted = wanted_by(named, attributes=names, source_filter=source_filter)
     wanted = replace(wanted, dataset_ids=frozenset(query.dataset_ids), geo=query.geo, scope=query.scope)
     # A source would take attributes as a filter, which a part of an entity need not satisfy.
     return wanted, frozenset() if splits or not names else names | attributes_filtered(query)
