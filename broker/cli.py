@@ -1,295 +1,20 @@
 """The command `eclor`."""
 
 import argparse
-import difflib
 import os
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
 from typing import NoReturn
 
-from broker.core.model.errors import BadRequestData
-from broker.core.temporal.policy import parse_history, parse_retention
 from broker.platform.child import StartError
+from broker.platform.options import HANDED_OVER, USAGE_ERROR, build_parser
 from broker.platform.output import Console, Format
 from broker.platform.plan import Wish
-from broker.platform.run import release, run
+from broker.platform.run import run
 from broker.platform.territories.run import run as run_territories
 
-_DESCRIPTION = "ECLOR: the open data platform of a territory. An NGSI-LD context broker and its IoT agents."
-_EXAMPLES = """\
-examples:
-  eclor run --demo                     everything, with simulated devices: the way to see it at work
-  eclor run                            everything, for your own devices
-  eclor run --mongo-url mongodb://db:27017 --mqtt-url mqtt://mqtt:1883
-                                       with the MongoDB and the MQTT server you have
-  eclor broker --port 1026             the NGSI-LD broker alone
-  eclor agents --broker-url http://127.0.0.1:1026
-                                       the IoT agents alone, for a broker that runs elsewhere
-  eclor codec import ~/lorawan-devices
-                                       take makers' codecs for LoRaWAN devices; `eclor codec` tells more
-  eclor index declare serialNumber     prepare for queries by an attribute; `eclor index --help` tells more
-  eclor device trace 24e124713c000001  what became of a device's last messages; `eclor device --help` tells more
-  eclor federation join invitation.json
-                                       join another city's broker; `eclor federation --help` tells more
-
-Options with a value can also be set in the environment: --mongo-url as ECLOR_MONGO_URL, and so on.
-`eclor COMMAND --help` tells more about one command.
-"""
-_RUN_EXAMPLES = """\
-Starts MongoDB and an MQTT server of its own unless told which to use, then the broker, the IoT agents and, with
---demo, simulated devices. What dies is started again. All data is kept in the data directory.
-
-examples:
-  eclor run --demo
-  eclor run --data-dir /srv/eclor --port 8080
-"""
-_BROKER_EXAMPLES = """\
-Serves NGSI-LD (ETSI GS CIM 009). Without --mongo-url it starts an embedded MongoDB in the data directory.
-
-examples:
-  eclor broker
-  eclor broker --mongo-url mongodb://db.example.org:27017 --workers 4 --public-url https://broker.example.org
-"""
-_AGENTS_EXAMPLES = """\
-Turns what devices send over MQTT into NGSI-LD entities at the broker. Without --mongo-url, devices are remembered
-only until it stops.
-
-example:
-  eclor agents --broker-url http://127.0.0.1:1026 --mqtt-url mqtt://127.0.0.1:1883
-"""
-_DEMO_EXAMPLES = """\
-Simulated devices of a territory send readings to a running platform, and a subscriber prints what it is told.
-
-With --federation it needs no platform: it runs three territories with a broker each, lets them join each other by
-invitations, and asks one of them across the border.
-
-examples:
-  eclor demo --devices 500 --rate 2
-  eclor demo --federation --port 2026
-"""
-_USAGE_ERROR = 2
-
-# More processes than a large machine has cores to give them.
-_MOST_WORKERS = 64
-# What fits into an answer that a browser can still draw.
-_LARGEST_PAGE = 1_000_000
-# What the demo accepts.
-_MOST_DEVICES = 10_000
-_FASTEST = 100
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that says what to type instead."""
-
-    known: tuple[str, ...] = ()
-
-    def error(self, message: str) -> NoReturn:
-        """Print what is wrong and what may have been meant; exit with status 2."""
-        lines = [f"eclor: {message}"]
-        wrong = [word for word in sys.argv[1:] if word.partition("=")[0] in message]
-        for word in wrong:
-            close = difflib.get_close_matches(word.partition("=")[0], self.known, n=1)
-            if close and close[0] != word:
-                lines.append(f"Did you mean {close[0]}?")
-        lines.append(f"See {self.prog} --help")
-        self.exit(_USAGE_ERROR, "\n".join(lines) + "\n")
-
-
-def _port(text: str) -> int:
-    value = int(text) if text.isdecimal() else 0
-    if not 0 < value < 65_536:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 1 to 65535")
-    return value
-
-
-def _port_or_none(text: str) -> int:
-    return 0 if text == "0" else _port(text)
-
-
-def _count(most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        value = int(text) if text.isdecimal() else 0
-        if not 0 < value <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {most}")
-        return value
-
-    return read
-
-
-def _checked(parse: Callable[[str], object]) -> Callable[[str], str]:
-    """The text itself, for the broker that it is handed on to, once it is known to be right."""
-
-    def read(text: str) -> str:
-        try:
-            parse(text)
-        except BadRequestData as error:
-            raise argparse.ArgumentTypeError(error.detail) from None
-        return text
-
-    return read
-
-
-def _file(text: str) -> Path:
-    path = Path(text)
-    if not path.is_file():
-        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
-    return path
-
-
-def _rate(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= _FASTEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 and up to {_FASTEST}")
-    return value
-
-
-def _add(parser: argparse.ArgumentParser, option: str, text: str, variable: str = "", **settings: object) -> None:
-    """An option that the environment can set as well. An empty variable counts as absent."""
-    given = os.environ.get(variable or "ECLOR_" + option.removeprefix("--").replace("-", "_").upper())
-    if given:
-        # argparse applies the option's type to a default that is text, and names the option when it does not fit.
-        settings["default"] = given
-    shown = "" if settings.get("default") is None or given else f" (default {settings['default']})"
-    parser.add_argument(option, help=f"{text}{shown}", **settings)  # type: ignore[arg-type]  # passed through
-
-
-def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    parser = _command(commands, "run", "run the whole platform", _RUN_EXAMPLES)
-    _add_broker_options(parser)
-    _add(parser, "--mqtt-url", "the MQTT server to use instead of an embedded one", metavar="URL")
-    _add(parser, "--mqtt-port", "port of the embedded MQTT server", type=_port, default=1883, metavar="PORT")
-    text = "port for devices that speak HTTP, 0 for none"
-    _add(parser, "--south-port", text, type=_port_or_none, default=7896, metavar="PORT")
-    _add(parser, "--agents-port", "port of the IoT agents' HTTP interface", type=_port, default=4041, metavar="PORT")
-    parser.add_argument("--demo", action="store_true", help="with simulated devices and a subscriber that prints")
-    _add_demo_options(parser)
-
-
-def _add_broker_options(parser: argparse.ArgumentParser) -> None:
-    _add(parser, "--host", "address the broker listens on", default="127.0.0.1", metavar="ADDRESS")
-    _add(parser, "--port", "port the broker listens on", type=_port, default=1026, metavar="PORT")
-    _add(parser, "--data-dir", "where data is kept", type=Path, default=".eclor", metavar="DIR")
-    _add(parser, "--mongo-url", "the MongoDB to use instead of an embedded one", metavar="URL")
-    _add(parser, "--workers", "broker processes to share the work", type=_count(_MOST_WORKERS), default=1, metavar="N")
-    _add(parser, "--alias", "name of this broker among brokers that federate", metavar="NAME")
-    _add(parser, "--public-url", "where clients reach the broker, if not at its own address", metavar="URL")
-    text = "record histories: on, off, or by tenant and type as in on,tenant/Type=off"
-    _add(parser, "--history", text, type=_checked(parse_history), metavar="{on,off,...}")
-    text = "how long histories are kept, as in P2Y,/Vehicle=P30D"
-    _add(parser, "--retention", text, type=_checked(parse_retention), metavar="DURATION")
-    text = "instances of an attribute in one answer about histories (1000)"
-    _add(parser, "--temporal-page", text, type=_count(_LARGEST_PAGE), metavar="N")
-    text = "whether an entity may be in parts at several sources, where a request doesn't say (off)"
-    _add(parser, "--split-entities", text, choices=("on", "off"), metavar="{on,off}")
-    text = "PEM file of certificate authorities that receivers of notifications may rely on"
-    _add(parser, "--trusted-ca", text, type=_file, metavar="FILE")
-    text = "web pages (origins, * for all) that may write; without it the broker's own alone"
-    _add(parser, "--cors-origins", text, metavar="ORIGINS")
-    text = "store headers for sources and receivers encrypted (on with an embedded MongoDB or ECLOR_SECRET_KEY)"
-    _add(parser, "--seal", text, choices=("on", "off"), metavar="{on,off}")
-    text = "networks that need no token, as in 127.0.0.0/8; others then need a federation member's (everyone)"
-    _add(parser, "--open-to", text, metavar="NETWORKS")
-    _add(parser, "--log", "how to print: for people or for programs", choices=("text", "json"), metavar="{text,json}")
-
-
-def _add_demo_options(parser: argparse.ArgumentParser) -> None:
-    _add(parser, "--devices", "how many simulated devices", type=_count(_MOST_DEVICES), default=200, metavar="N")
-    _add(
-        parser,
-        "--rate",
-        "how often they report, 1 being every 30 s",
-        type=_rate,
-        default=1.0,
-        metavar="X",
-    )
-
-
-def _add_agents(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    parser = _command(commands, "agents", "run the IoT agents alone", _AGENTS_EXAMPLES)
-    _add(parser, "--broker-url", "the NGSI-LD broker", default="http://127.0.0.1:1026", metavar="URL")
-    _add(parser, "--mqtt-url", "the MQTT server", default="mqtt://127.0.0.1:1883", metavar="URL")
-    _add(parser, "--mongo-url", "the MongoDB that remembers the devices", metavar="URL")
-    _add(parser, "--data-dir", "where messages are kept until the broker has them", default=".eclor", metavar="DIR")
-    # The broker has ECLOR_HOST and ECLOR_PORT, and one environment may serve both.
-    text = "address of the HTTP interface (ECLOR_AGENTS_HOST)"
-    _add(parser, "--host", text, "ECLOR_AGENTS_HOST", default="127.0.0.1", metavar="ADDRESS")
-    text = "port of the HTTP interface (ECLOR_AGENTS_PORT)"
-    _add(parser, "--port", text, "ECLOR_AGENTS_PORT", type=_port, default=4041, metavar="PORT")
-    text = "port for devices that speak HTTP, 0 for none"
-    _add(parser, "--south-port", text, type=_port_or_none, default=7896, metavar="PORT")
-    _add(parser, "--provider-url", "where the broker reaches this HTTP interface, for commands", metavar="URL")
-    _add(parser, "--iot-context", "JSON-LD context of what is provisioned under /iot", metavar="URL")
-    _add(parser, "--mqtt-share", "group in which several agents share the messages of MQTT", metavar="NAME")
-
-
-def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    parser = _command(commands, "demo", "send simulated readings to a running platform", _DEMO_EXAMPLES)
-    _add(parser, "--broker-url", "the NGSI-LD broker", default="http://127.0.0.1:1026", metavar="URL")
-    _add(parser, "--agents-url", "the IoT agents", default="http://127.0.0.1:4041", metavar="URL")
-    _add(parser, "--mqtt-url", "the MQTT server", default="mqtt://127.0.0.1:1883", metavar="URL")
-    _add_demo_options(parser)
-    alone = parser.add_argument_group("three territories")
-    alone.add_argument("--federation", action="store_true", help="run three brokers that join each other")
-    alone.add_argument("--port", type=_port, default=1026, metavar="PORT", help="first of their three ports (1026)")
-    place = ".eclor/territories"
-    alone.add_argument("--data-dir", type=Path, default=place, metavar="DIR", help=f"where they keep data ({place})")
-    alone.add_argument("--mongo-url", metavar="URL", help="the MongoDB to use instead of an embedded one")
-
-
 _FOR_TERRITORIES = ("federation", "port", "data_dir", "mongo_url")
-_HANDED_OVER = {
-    "index": ("broker.console.indexes", "see and declare what queries are prepared for"),
-    "codec": ("agents.codecs", "test and import codecs of LoRaWAN devices"),
-    "federation": ("broker.platform.federation", "join other cities' brokers, see how they are, leave them"),
-    "device": ("agents.console", "see what became of a device's messages, and who is silent"),
-}
-"""Commands whose options the named module reads."""
-
-
-def _add_handed_over(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    for name, (_, text) in _HANDED_OVER.items():
-        parser = commands.add_parser(name, help=text, add_help=False, prefix_chars="\0")
-        parser.add_argument("arguments", nargs=argparse.REMAINDER)
-
-
-def _command(commands: "argparse._SubParsersAction[_Parser]", name: str, text: str, more: str) -> _Parser:
-    return commands.add_parser(
-        name,
-        help=text,
-        description=text[0].upper() + text[1:] + ".",
-        epilog=more,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line, with defaults from the environment as it is now."""
-    parser = _Parser(
-        prog="eclor",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"eclor {release()}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    _add_run(commands)
-    broker = _command(commands, "broker", "run the NGSI-LD broker alone", _BROKER_EXAMPLES)
-    _add_broker_options(broker)
-    _add_agents(commands)
-    _add_demo(commands)
-    _add_handed_over(commands)
-    options = {
-        text for command in commands.choices.values() for action in command._actions for text in action.option_strings
-    }
-    for taught in (parser, *commands.choices.values()):
-        taught.known = (*commands.choices, *sorted(options))
-    return parser
+"""Options of `eclor demo` that only `--federation` has a use for."""
 
 
 def _wish(options: argparse.Namespace) -> Wish:
@@ -321,11 +46,11 @@ def _wish(options: argparse.Namespace) -> Wish:
     )
 
 
-def _become(module: str, options: argparse.Namespace) -> NoReturn:
-    """Turn this process into `python -m module` with the same options; addresses go by the environment."""
+def _become(module: str, options: argparse.Namespace, without: Collection[str] = ()) -> NoReturn:
+    """Turn this process into `python -m module` with the same options, but for some; addresses by the environment."""
     command = [sys.executable, "-m", module]
     for name, value in vars(options).items():
-        if name == "command" or value is None:
+        if name == "command" or name in without or value is None:
             continue
         if name in {"mongo_url", "mqtt_url"}:
             # They may carry a password, and a command line is readable by other users.
@@ -349,20 +74,18 @@ def _demo(options: argparse.Namespace) -> int:
         except StartError as problem:
             print(f"eclor: {problem}", file=sys.stderr)
             return 1
-    for name in _FOR_TERRITORIES:
-        delattr(options, name)
-    _become("agents.demo", options)
+    _become("agents.demo", options, _FOR_TERRITORIES)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `eclor` with the arguments given (those of the process by default); its exit status."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    if options.command in _HANDED_OVER:
-        _hand_over(_HANDED_OVER[options.command][0], options.arguments)
+    if options.command in HANDED_OVER:
+        _hand_over(HANDED_OVER[options.command][0], options.arguments)
     if options.command is None:
         parser.print_help()
-        return _USAGE_ERROR
+        return USAGE_ERROR
     if options.command == "agents":
         _become("agents", options)
     if options.command == "demo":

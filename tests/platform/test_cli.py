@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from broker.cli import _wish, build_parser
+from broker.cli import _wish
 from broker.platform.child import StartError
 from broker.platform.mongod import find_mongod
 from broker.platform.mqtt import find_mosquitto
+from broker.platform.options import build_parser
 from broker.platform.output import Console
 from broker.platform.place import socket_directory
 from broker.platform.plan import Wish, make_plan
