@@ -4,6 +4,7 @@ from typing import Any
 
 from broker.core.federate.index import RegistrationIndex
 from broker.core.jsonld.context import ActiveContext
+from broker.core.model.entity_map import EntityMap
 from broker.http.distribution import inquiry_for
 from broker.http.message import Request
 from broker.http.problems import problem_details
@@ -15,12 +16,17 @@ _WHICHEVER = "urn:ngsi-ld:Entity:*"
 
 
 async def purge_distributed(
-    ports: Ports, request: Request, index: RegistrationIndex, context: ActiveContext, purge: Purge
+    ports: Ports,
+    request: Request,
+    index: RegistrationIndex,
+    context: ActiveContext,
+    purge: Purge,
+    entity_map: EntityMap | None,
 ) -> list[dict[str, Any]]:
-    """Have sources purge, too; the errors of those that did not."""
+    """Have sources purge, too, with a map what it lists for them; the errors of those that did not."""
     inquiry = await inquiry_for(ports, request, index, context)
-    result = await purge_elsewhere(inquiry, purge)
+    errors = await purge_elsewhere(inquiry, purge, entity_map)
     return [
         {"entityId": _WHICHEVER, "error": problem_details(error), "registrationId": registration_id}
-        for registration_id, error in result.errors
+        for registration_id, error in errors
     ]

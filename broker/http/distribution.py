@@ -9,14 +9,17 @@ from broker.core.model.draft import no_such_entity
 from broker.core.model.entity import Entity
 from broker.core.model.entity_map import EntityMap
 from broker.core.ql.ast import PageRequest
+from broker.core.ql.types import TypeSelection
 from broker.http import params
 from broker.http.display import Display
 from broker.http.entity_maps import map_header
 from broker.http.message import Header, HeaderName, Request
 from broker.http.problems import Refusal
 from broker.http.selection import Selection
-from broker.operations.distributed import maps, reads
+from broker.operations.distributed import reads
 from broker.operations.distributed.asking import Inquiry, SourceWarning
+from broker.operations.distributed.map_reads import retrieve_mapped
+from broker.operations.distributed.maps import Asked
 from broker.operations.federation import Origin
 from broker.operations.ports import EntityPage, Ports
 from broker.operations.query import refuse_too_wide
@@ -48,11 +51,13 @@ def warnings(found: Iterable[SourceWarning]) -> list[Header]:
     return [(WARNING, each.text.encode("latin-1", "replace")) for each in found]
 
 
-async def retrieve_distributed(inquiry: Inquiry, entity_id: str, display: Display) -> tuple[Entity, list[Header]]:
+async def retrieve_distributed(
+    inquiry: Inquiry, entity_id: str, types: TypeSelection | None, display: Display
+) -> tuple[Entity, list[Header]]:
     """5.7.1 with sources. Raises a 404 that tells what was wrong with sources where the entity is nowhere."""
     representation = display.representation
     datasets = sorted(representation.dataset_ids or ())
-    entity, found = await reads.retrieve(inquiry, entity_id, None, _shown(representation.pick), datasets)
+    entity, found = await reads.retrieve(inquiry, entity_id, types, _shown(representation.pick), datasets)
     told = warnings(found)
     if entity is None:
         raise Refusal(404, no_such_entity(entity_id), tuple(told))
@@ -74,13 +79,18 @@ async def query_distributed(
 
 
 async def retrieve_by_map(
-    inquiry: Inquiry, entity_id: str, display: Display, named: EntityMap | None, lifetime: int | None
+    inquiry: Inquiry,
+    entity_id: str,
+    types: TypeSelection | None,
+    display: Display,
+    named: EntityMap | None,
+    lifetime: int | None,
 ) -> tuple[Entity, list[Header]]:
     """5.7.1 with sources and an entity map, `named` by the request or made for it."""
     representation = display.representation
     datasets = sorted(representation.dataset_ids or ())
-    entity, found, used = await maps.retrieve_mapped(
-        inquiry, entity_id, _shown(representation.pick), datasets, named, lifetime
+    entity, found, used = await retrieve_mapped(
+        inquiry, entity_id, types, _shown(representation.pick), datasets, named, lifetime
     )
     told = warnings(found)
     if used is not None:
@@ -92,12 +102,12 @@ async def retrieve_by_map(
 
 def asked_of(
     inquiry: Inquiry, selection: Selection, parameters: Mapping[str, str], display: Display, signature: str
-) -> maps.Asked:
+) -> Asked:
     """A query as it reaches sources, for an entity map."""
     refuse_too_wide(selection.query, local=False)
     shown = _shown(display.representation.pick)
     chosen = source_filter(parameters.get("csf"), inquiry.client)
-    return maps.Asked(selection.query, shown, parameters, _splits(inquiry, parameters), signature, chosen)
+    return Asked(selection.query, shown, parameters, _splits(inquiry, parameters), signature, chosen)
 
 
 def _splits(inquiry: Inquiry, parameters: Mapping[str, str]) -> bool:

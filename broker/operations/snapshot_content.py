@@ -14,7 +14,8 @@ from broker.core.model.snapshot import EMPTY, FAILURE, SUCCESS
 from broker.core.ql.ast import EntityQuery, PageRequest
 from broker.core.temporal.evolution import Demand, Evolution, excerpt
 from broker.operations.distributed.asking import Inquiry, SourceWarning
-from broker.operations.distributed.maps import Asked, MappedReading, find_holders
+from broker.operations.distributed.map_reads import MappedReading
+from broker.operations.distributed.maps import Asked, find_holders
 from broker.operations.distributed.temporal_maps import map_histories, page_of_map
 from broker.operations.distributed.temporal_reads import History
 from broker.operations.ports import EntityWrite, Ports

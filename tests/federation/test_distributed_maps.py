@@ -294,3 +294,87 @@ async def test_5_7_2_4_a_source_that_gives_small_pages_is_asked_for_the_next(bro
     source.reply = small
     await broker.register(source.endpoint)
     assert ids_of(await broker.get("/entities?type=Sensor")) == ids(1, 2, 3)
+
+
+async def test_6_4_3_3_a_purge_by_a_map_asks_each_source_for_what_the_map_lists_there(broker, keep):
+    await broker.post("/entityOperations/create?local=true", [sensor(1, level=1), sensor(2, level=2)])
+    near, keeper = await keep(2, 3)
+    far, _ = await keep(4)
+    late, _ = await keep(5)
+    operations = ["federationOps", "purgeEntity"]
+    await broker.register(near.endpoint, 1, operations=operations)
+    await broker.register(far.endpoint, 2, operations=operations)
+    made = await broker.get("/entityMaps?type=Sensor")
+    await broker.register(late.endpoint, 3, operations=operations)
+    await broker.post("/entities?local=true", sensor(6, level=6))
+    keeper.entities.update({each: sensor(7, level=7) for each in ids(7)})
+    near.asked.clear()
+    far.asked.clear()
+    purged = await broker.delete("/entities?type=Sensor&q=level>0&idPattern=[1-3]$", ngsild_entitymap=path_of(made))
+    assert purged.status == 204
+    assert path_of(purged) == path_of(made)
+    assert [(each.method, each.path, each.query) for each in near.asked] == [
+        ("DELETE", "/entities", {"type": "Sensor", "id": ",".join(ids(2, 3)), "q": "level>0"})
+    ]
+    assert not far.asked
+    assert not late.asked
+    assert ids_of(await broker.get("/entities?type=Sensor&local=true")) == ids(6)
+
+
+async def test_6_4_3_3_purges_by_maps_reach_brokers_and_leave_what_came_later(broker, other):
+    await other.post("/entityOperations/create", [sensor(1, level=1), sensor(2, level=2)])
+    await broker.register(other.endpoint, operations=["federationOps", "purgeEntity"])
+    made = await broker.get("/entityMaps?type=Sensor")
+    await other.post("/entities", sensor(3, level=3))
+    purged = await broker.delete("/entities?type=Sensor&id=" + ids(1)[0], ngsild_entitymap=path_of(made))
+    assert purged.status == 204
+    assert ids_of(await other.get("/entities?type=Sensor")) == ids(2, 3)
+    assert (await broker.delete("/entities?type=Sensor", ngsild_entitymap=path_of(made))).status == 204
+    assert ids_of(await other.get("/entities?type=Sensor")) == ids(3)
+
+
+async def test_6_4_3_3_a_purge_by_a_map_that_is_gone_deletes_nothing(broker, keep):
+    await broker.post("/entities?local=true", sensor(1, level=1))
+    source, _ = await keep(2)
+    await broker.register(source.endpoint, operations=["federationOps", "purgeEntity"])
+    made = await broker.get("/entityMaps?type=Sensor")
+    await broker.delete(path_of(made))
+    source.asked.clear()
+    purged = await broker.delete("/entities?type=Sensor", ngsild_entitymap=path_of(made))
+    assert purged.status == 404
+    assert not source.asked
+    assert ids_of(await broker.get("/entities?type=Sensor&local=true")) == ids(1)
+
+
+async def test_6_4_3_3_a_source_of_a_map_that_offers_no_purging_is_told_of_where_it_alone_holds_the_data(broker, keep):
+    source, _ = await keep(1)
+    await broker.register(source.endpoint, mode="redirect", operations=["federationOps"])
+    made = await broker.get("/entityMaps?type=Sensor")
+    source.asked.clear()
+    purged = await broker.delete("/entities?type=Sensor", ngsild_entitymap=path_of(made))
+    assert purged.status == 207
+    (error,) = purged.json["errors"]
+    assert (error["registrationId"], error["error"]["status"]) == (CSR + "1", 409)
+    assert not source.asked
+
+
+async def test_5_6_21_a_context_source_filter_chooses_whom_a_purge_reaches(broker, keep):
+    hers, _ = await keep(1)
+    his, _ = await keep(2)
+    for number, (source, owner) in enumerate(((hers, "her"), (his, "him")), 1):
+        await broker.register(source.endpoint, number, operations=["purgeEntity"], owner=owner)
+    assert (await broker.delete('/entities?type=Sensor&csf=owner=="him"')).status == 204
+    assert his.asked
+    assert not hers.asked
+
+
+@pytest.mark.parametrize("parameters", ["", "&entityMap=true"])
+async def test_5_7_1_3_a_retrieval_asks_sources_of_the_type_selected(broker, keep, parameters):
+    source, _ = await keep(1)
+    await broker.register(source.endpoint)
+    found = await broker.get(f"/entities/{ids(1)[0]}?type=Sensor{parameters}")
+    assert found.status == 200
+    asked = len(source.asked)
+    assert asked
+    assert (await broker.get(f"/entities/{ids(1)[0]}?type=Lamp{parameters}")).status == 404
+    assert len(source.asked) == asked

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from broker.core.federate.notification import source_filter
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.expand import expand_entity, expand_fragment
 from broker.core.model.entity import Entity
@@ -10,7 +11,7 @@ from broker.http import params
 from broker.http.distributed_purges import purge_distributed
 from broker.http.distributed_writes import Change, distribute_entity, entity_path
 from broker.http.distribution import sources_of
-from broker.http.entity_maps import named_or_none
+from broker.http.entity_maps import map_header, named_or_404
 from broker.http.message import Request, Response
 from broker.http.negotiate import context_of, read_object
 from broker.http.parameters import (
@@ -149,7 +150,7 @@ async def _delete(ports: Ports, request: Request, entity_id: str) -> Response:
 
 
 async def purge(ports: Ports, request: Request) -> Response:
-    """5.6.21."""
+    """5.6.21. A map that is named and gone is a 404: to purge without it would delete more than was seen in it."""
     context = await context_of(ports, request)
     parameters = request.parameters
     selection = read_selection(parameters, context)
@@ -157,15 +158,18 @@ async def purge(ports: Ports, request: Request) -> Response:
     keep = params.expanded(parameters, "keep", context.expand_term) if "keep" in parameters else None
     if drop is not None and keep is not None:
         raise BadRequestData("Give drop or keep, not both.")
-    entity_map = await named_or_none(ports, request)
+    entity_map = await named_or_404(ports, request)
     query = selection.query if entity_map is None else within(selection.query, entity_map)
     result = await purge_entities(ports, request.tenant, query, drop=drop, keep=keep, local=selection.local)
     errors = [{"entityId": identifier, "error": problem_details(error)} for identifier, error in result.errors]
     index = sources_of(ports, request)
-    if index is not None and entity_map is None and not selection.local:
-        elsewhere = Purge(query, parameters, drop, keep)
-        errors += await purge_distributed(ports, request, index, context, elsewhere)
-    return plain_json(207, {"success": result.updated, "errors": errors}) if errors else no_content()
+    if index is not None and not selection.local:
+        elsewhere = Purge(selection.query, parameters, drop, keep, source_filter(parameters.get("csf"), context))
+        errors += await purge_distributed(ports, request, index, context, elsewhere, entity_map)
+    response = plain_json(207, {"success": result.updated, "errors": errors}) if errors else no_content()
+    if entity_map is not None:
+        response.headers.append(map_header(entity_map))
+    return response
 
 
 async def refuse_without_id(ports: Ports, request: Request) -> Response:

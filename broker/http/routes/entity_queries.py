@@ -43,7 +43,8 @@ from broker.http.routes.entity_attributes import entity_id_of
 from broker.http.selection import Selection, check_links, parameters_of, read_selection, read_types, selectors_of
 from broker.http.versions import conformance_of
 from broker.operations.contexts import PATH, host_implicitly
-from broker.operations.distributed.maps import map_distributed, page_distributed
+from broker.operations.distributed.map_reads import page_distributed
+from broker.operations.distributed.maps import map_distributed
 from broker.operations.distributed.reads import refuse_order
 from broker.operations.entity_maps import keep_map, map_query
 from broker.operations.map_pages import page_here
@@ -58,6 +59,7 @@ async def retrieve(ports: Ports, request: Request) -> Response:
     context = await context_of(ports, request)
     parameters = request.parameters
     display = read_display(parameters, context, media_type, conformance_of(request))
+    types = read_types(parameters, context)
     index = sources_of(ports, request)
     extra = None
     if index is None:
@@ -71,13 +73,12 @@ async def retrieve(ports: Ports, request: Request) -> Response:
         inquiry = await inquiry_for(ports, request, index, context)
         if wants_map(request, parameters):
             named = await named_or_none(ports, request)
-            entity, extra = await retrieve_by_map(inquiry, entity_id, display, named, lifetime_of(parameters))
+            entity, extra = await retrieve_by_map(inquiry, entity_id, types, display, named, lifetime_of(parameters))
         else:
-            entity, extra = await retrieve_distributed(inquiry, entity_id, display)
+            entity, extra = await retrieve_distributed(inquiry, entity_id, types, display)
+    if types is not None and not any(set(each) <= set(entity.types) for each in types.alternatives):
+        raise ResourceNotFound(f"The entity {entity_id} is not of the type asked for.")
     if parameters:
-        types = read_types(parameters, context)
-        if types is not None and not any(set(each) <= set(entity.types) for each in types.alternatives):
-            raise ResourceNotFound(f"The entity {entity_id} is not of the type asked for.")
         attrs = params.expanded(parameters, "attrs", context.expand_term)
         if attrs and not any(name in entity.attributes for name in attrs):
             raise ResourceNotFound(f"The entity {entity_id} has none of the attributes asked for.")

@@ -1,16 +1,21 @@
 """Purging entities that are partly or wholly elsewhere (clause 5.6.21)."""
 
 import asyncio
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
-from broker.core.federate.match import attributes_of, matching, wanted_by
+from broker.core.federate.match import SourceFilter, attributes_of, matching, wanted_by
 from broker.core.federate.plan import Asking, is_auxiliary, plan_questions
+from broker.core.federate.registration import Registration
+from broker.core.model.entity_map import EntityMap
 from broker.core.model.errors import Conflict, LoopDetected, NgsiLdError, ResourceNotFound
 from broker.core.ql.ast import EntityQuery
 from broker.operations.distributed.asking import Inquiry, Parameters
+from broker.operations.distributed.map_reads import holders_of
+from broker.operations.distributed.reads import divided
 from broker.operations.distributed.writes import error_of
 from broker.operations.federation import Forward
+from broker.operations.map_pages import candidates_of
 
 Names = frozenset[str]
 
@@ -19,47 +24,61 @@ _OPERATION = "purgeEntity"
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """What is to be deleted: entities that a query finds, or attributes of them. `given`: as the client wrote it."""
+    """What is to be deleted: entities that a query finds, or attributes of them. `given`: as the client wrote it.
+
+    `source_filter` chooses the registrations that count (`csf`).
+    """
 
     query: EntityQuery
     given: Mapping[str, str]
     drop: Collection[str] | None = None
     keep: Collection[str] | None = None
+    source_filter: SourceFilter | None = None
 
 
-@dataclass(slots=True)
-class PurgeResult:
-    """How many sources did as they were asked, and what became of the others, by registration."""
+async def purge_elsewhere(
+    inquiry: Inquiry, purge: Purge, entity_map: EntityMap | None = None
+) -> list[tuple[str, NgsiLdError]]:
+    """Ask every source that matches, within what it is registered for; what went wrong, by registration.
 
-    done: int = 0
-    errors: list[tuple[str, NgsiLdError]] = field(default_factory=list)
-
-
-async def purge_elsewhere(inquiry: Inquiry, purge: Purge) -> PurgeResult:
-    """Ask every source that matches, within what it is registered for.
-
+    With a map its sources are asked instead, each for those entities alone that the map lists for it (Table 6.4.3.3-2).
     A source that can't be asked for exactly that, or does not offer purging, is left out; where it alone holds the data
     that is a Conflict.
     """
-    result = PurgeResult()
+    errors: list[tuple[str, NgsiLdError]] = []
     parameters = _parameters(inquiry, purge)
-    wanted = wanted_by(purge.query)
-    candidates = sorted(inquiry.index.candidates(wanted.selectors), key=lambda each: (each.created_at, each.id))
-    for each in candidates:
-        if each.is_proxied and _OPERATION not in each.operations and matching(each, wanted):
-            result.errors.append((each.id, Conflict(f"The source of {each.id} holds entities and offers no purging.")))
-    asked = plan_questions(candidates, wanted, frozenset(), (_OPERATION,), inquiry.journey)
+    asked: list[Asking] = []
+    journey = inquiry.journey
+    for registration, query in _concerned(inquiry, purge.query, entity_map):
+        if registration.is_expired(journey.now):
+            continue
+        wanted = wanted_by(query, source_filter=purge.source_filter)
+        if _OPERATION in registration.operations:
+            asked += plan_questions([registration], wanted, frozenset(), (_OPERATION,), journey)
+        elif registration.is_proxied and matching(registration, wanted):
+            error = Conflict(f"The source of {registration.id} holds entities and offers no purging.")
+            errors.append((registration.id, error))
 
     async def ask(question: Asking) -> None:
         registration = question.registration
-        error = await _ask(inquiry, question, parameters, purge)
-        if error is None:
-            result.done += 1
-        elif not isinstance(error, ResourceNotFound) and (registration.is_proxied or not isinstance(error, Conflict)):
-            result.errors.append((registration.id, error))
+        failed = await _ask(inquiry, question, parameters, purge)
+        if failed is None or isinstance(failed, ResourceNotFound):
+            return
+        if registration.is_proxied or not isinstance(failed, Conflict):
+            errors.append((registration.id, failed))
 
-    await asyncio.gather(*(ask(each) for each in asked if not is_auxiliary(each.registration)))
-    return result
+    await asyncio.gather(*(ask(each) for each in divided(asked) if not is_auxiliary(each.registration)))
+    return errors
+
+
+def _concerned(
+    inquiry: Inquiry, query: EntityQuery, entity_map: EntityMap | None
+) -> Iterable[tuple[Registration, EntityQuery]]:
+    """The registrations to look at, each with the query for its source."""
+    if entity_map is not None:
+        return holders_of(inquiry.index, query, entity_map.sources, candidates_of(query, entity_map))
+    candidates = sorted(inquiry.index.candidates(query.selectors), key=lambda each: (each.created_at, each.id))
+    return ((each, query) for each in candidates)
 
 
 async def _ask(inquiry: Inquiry, question: Asking, parameters: Parameters, purge: Purge) -> NgsiLdError | None:
