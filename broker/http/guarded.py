@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from broker.core.model.errors import AccessDenied
 from broker.http.message import Header, HeaderName, Request, headers_of
+from broker.http.params import flag
 from broker.http.problems import Refusal
 from broker.http.router import Target
 from broker.operations.membership.guard import Admission, Guard
@@ -18,19 +19,37 @@ from broker.operations.ports import Ports
 Network: TypeAlias = IPv4Network | IPv6Network
 
 _ALWAYS = frozenset(("retrieveContextSourceIdentity",))
-_OPERATIONS: dict[str, frozenset[str]] = {
-    "queryEntities": frozenset(("queryEntity",)),
-    "queryEntitiesByPost": frozenset(("queryBatch",)),
-    "appendAttributes": frozenset(("appendAttrs",)),
-    "updateAttributes": frozenset(("updateEntity",)),
-    "partialUpdateAttribute": frozenset(("updateAttrs",)),
-    "replaceAttribute": frozenset(("replaceAttrs",)),
-    "deleteAttribute": frozenset(("deleteAttrs",)),
-    "retrieveEntityTypes": frozenset(("retrieveEntityTypes", "retrieveEntityTypeDetails")),
-    "retrieveAttributes": frozenset(("retrieveAttrTypes", "retrieveAttrTypeDetails")),
-    "retrieveAttributeInfo": frozenset(("retrieveAttrTypeInfo",)),
+_OPERATIONS: dict[str, str] = {
+    "queryEntities": "queryEntity",
+    "queryEntitiesByPost": "queryBatch",
+    "purgeEntities": "purgeEntity",
+    "appendAttributes": "appendAttrs",
+    "updateAttributes": "updateEntity",
+    "partialUpdateAttribute": "updateAttrs",
+    "replaceAttribute": "replaceAttrs",
+    "deleteAttribute": "deleteAttrs",
+    "retrieveAttributes": "retrieveAttrTypes",
+    "retrieveAttributeInfo": "retrieveAttrTypeInfo",
+    "createEntityMap": "createEntityMapQueryEntity",
+    "createEntityMapByPost": "createEntityMapQueryEntity",
+    "querySubscriptions": "querySubscription",
+    "queryTemporalByPost": "queryTemporal",
+    "deleteAttrTemporal": "deleteAttrsTemporal",
+    "createTemporalEntityMap": "createEntityMapQueryTemporal",
+    "createTemporalEntityMapByPost": "createEntityMapQueryTemporal",
 }
-"""Route to the operations of clause 4.20 of which one has to be offered; others are called as they are there."""
+"""Route to operation of clause 4.20; others are called as they are there."""
+_DETAILED = {"retrieveEntityTypes": "retrieveEntityTypeDetails", "retrieveAttributes": "retrieveAttrTypeDetails"}
+"""The same where details are asked for."""
+_ABOUT_HISTORIES = frozenset(
+    (
+        "retrieveTemporal",
+        "queryTemporal",
+        "queryTemporalByPost",
+        "createTemporalEntityMap",
+        "createTemporalEntityMapByPost",
+    )
+)
 
 _CHALLENGE: Header = (HeaderName(b"WWW-Authenticate"), b'Bearer realm="ECLOR"')
 _FOR_ALL = frozenset(("serveContext", "receiveNotification"))
@@ -78,8 +97,8 @@ class Door:
         admission = None if self._guard is None else await self._guard.admit(token)
         if admission is None:
             raise _refused("This token is not, or no longer, that of a federation member.")
-        _require_offered(admission, target.name, request.tenant)
-        return admission.ports
+        _require_offered(admission, target.name, request)
+        return admission.histories if target.name in _ABOUT_HISTORIES else admission.ports
 
     def _is_open_to(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> bool:
         """What came over a proxy says so, and counts as coming from far away."""
@@ -101,16 +120,21 @@ def _bearer(headers: Mapping[bytes, bytes]) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _require_offered(admission: Admission, route: str, tenant: str) -> None:
+def _require_offered(admission: Admission, route: str, request: Request) -> None:
     if route in _ALWAYS:
         return
     offer = admission.offer
     if offer is None:
         raise AccessDenied("This broker offers you nothing; you offer it something.")
-    if offer.operations.isdisjoint(_OPERATIONS.get(route, frozenset((route,)))):
-        raise AccessDenied(f"This broker does not offer you {route}; it offers {', '.join(sorted(offer.operations))}.")
-    if tenant != offer.tenant:
-        raise AccessDenied(f"This broker offers you nothing in the tenant {tenant or '(default)'}.")
+    operation = _OPERATIONS.get(route, route)
+    if route in _DETAILED and flag(request.parameters, "details"):
+        operation = _DETAILED[route]
+    if operation not in offer.operations:
+        raise AccessDenied(
+            f"This broker does not offer you {operation}; it offers {', '.join(sorted(offer.operations))}."
+        )
+    if request.tenant != offer.tenant:
+        raise AccessDenied(f"This broker offers you nothing in the tenant {request.tenant or '(default)'}.")
 
 
 def _refused(detail: str) -> Refusal:

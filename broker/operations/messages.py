@@ -54,7 +54,10 @@ async def periodic_messages(ports: Ports, tenant: str, subscription: Subscriptio
         page = await ports.entities.find(tenant, query, PageRequest(PAGE, offset))
         offset, more = offset + PAGE, page.more
         entities = page.entities
-        if entities and subscription.whole is not None:
+        if subscription.whole is None:
+            # A query has one geoquery; the area that a member's subscription is kept within is part of `satisfied`.
+            entities = list(filter(subscription.satisfied, entities))
+        elif entities:
             entities = await united_entities(ports, tenant, subscription, entities)
         if entities:
             shown = await _shown(ports, tenant, subscription, known_entities(subscription, entities))

@@ -4,7 +4,7 @@ Every method names its tenant first (`""` is the default tenant). Adapters trans
 `broker.core.model.errors` and never guess.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -152,8 +152,10 @@ class SubscriptionStore(Protocol):
     async def get(self, tenant: str, subscription_id: str) -> dict[str, Any] | None:
         """One, or None."""
 
-    async def page(self, tenant: str, limit: int, offset: int) -> tuple[list[dict[str, Any]], int]:
-        """A page in order of creation, and how many there are."""
+    async def page(
+        self, tenant: str, limit: int, offset: int, *, member: str | None = None
+    ) -> tuple[list[dict[str, Any]], int]:
+        """A page in order of creation, and how many there are; with `member`, of those of that federation member."""
 
     async def stamp(self, tenant: str) -> int:
         """A number that grows with every create, replace and delete, whichever process did it."""
@@ -250,8 +252,11 @@ class Outbox(Protocol):
     async def pending(self, tenant: str, subscription_id: str, limit: int) -> list[OutboxEntry]:
         """The oldest entries of this process still open for that subscription, in order of commit."""
 
-    async def adopt_abandoned(self) -> list[OutboxEntry]:
-        """Take over entries of processes that are gone, in order of commit."""
+    def adopt_abandoned(self) -> AsyncIterator[list[OutboxEntry]]:
+        """Take over all entries of processes that are gone, in order of commit in each tenant, part by part.
+
+        What is missing when it raises comes first with the next call.
+        """
 
 
 class EntityMapStore(Protocol):

@@ -5,7 +5,11 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+import orjson
+
 from broker.core.federate.loop import read_via
+from broker.core.federate.offer import read_offer
+from broker.core.federate.offered import View
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.names import is_iri
 from broker.core.model.credentials import restored
@@ -135,7 +139,9 @@ async def load_subscription(
 
     `counts`: whether this is a use of the contexts by a client, or the broker's own.
 
-    Raises BadRequestData, LdContextNotAvailable.
+    That of a federation member is kept within what the member is offered.
+
+    Raises BadRequestData, LdContextNotAvailable; AccessDenied where it asks about what is not offered.
     """
     loaded: dict[str, ActiveContext] = dict(known or {})
     document = stored["document"]
@@ -151,6 +157,9 @@ async def load_subscription(
     subscription = parse_subscription(document, context_of, loaded[_key(notified)], modified_at=stored["modifiedAt"])
     if stored.get("via"):
         subscription = replace(subscription, via=stored["via"])
+    if stored.get("offer"):
+        offer = read_offer(orjson.loads(stored["offer"]), await loader.load(None, counts=False))
+        subscription = View(offer).limited(subscription)
     if subscription.context.link is None and subscription.endpoint.accept != "application/ld+json":
         # A Link header can't name an @context without a URL: with the core one alone, names are sent as whole IRIs.
         return replace(subscription, context=await loader.load(None))

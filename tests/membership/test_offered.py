@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.core.federate.offer import OFFERED, Offer, read_offer, selected_by, write_offer
+from broker.core.federate.names import GROUPS, OPERATIONS
+from broker.core.federate.offer import WORDS, Offer, read_offer, selected_by, write_offer
+from broker.core.federate.offered import View
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.change import Change, Trigger
 from broker.core.model.entity import Entity
@@ -74,7 +76,7 @@ async def _stored(entities: list[Entity], offer: Offer | None) -> OfferedEntitie
     store = memory_ports().entities
     for each in {each.id: each for each in entities}.values():
         await store.write("", EntityWrite(each.id, lambda _, each=each: Change(Trigger.ENTITY_CREATED, each, 1)))
-    return OfferedEntities(store, offer)
+    return OfferedEntities(store, None if offer is None else View(offer))
 
 
 def _expected(entities: list[Entity], offer: Offer, query: EntityQuery) -> dict[str, set[str]]:
@@ -146,20 +148,20 @@ async def test_whoever_was_offered_nothing_finds_and_changes_nothing() -> None:
 
 
 async def test_filters_by_linked_entities_are_refused() -> None:
-    offered = await _stored([], Offer(("urn:t:A",), OFFERED))
+    offered = await _stored([], Offer(("urn:t:A",), OPERATIONS))
     with pytest.raises(AccessDenied):
         await offered.find("", EntityQuery(q=Linked("urn:n:a", (), Exists(Path(("urn:n:b",))))), PageRequest(1))
 
 
 async def test_what_one_write_may_not_do_the_others_beside_it_may() -> None:
-    offered = await _stored([], Offer(("urn:t:A",), OFFERED, ("urn:n:a",), (), SMALL))
+    offered = await _stored([], Offer(("urn:t:A",), OPERATIONS, ("urn:n:a",), (), SMALL))
 
     def create(entity: Entity) -> EntityWrite:
         change = Change(Trigger.ENTITY_CREATED, entity, 1, dict.fromkeys(entity.attributes, Trigger.ATTRIBUTE_CREATED))
         return EntityWrite(entity.id, lambda _: change, creates=True)
 
     inside = {LOCATION: [_instance(LOCATION, [1, 1])]}
-    offered_with_place = OfferedEntities(memory_ports().entities, Offer(("urn:t:A",), OFFERED, (), (), SMALL))
+    offered_with_place = OfferedEntities(memory_ports().entities, View(Offer(("urn:t:A",), OPERATIONS, (), (), SMALL)))
     outcomes = await offered_with_place.write_many(
         "",
         [
@@ -185,7 +187,8 @@ def test_an_offer_reads_as_it_was_written(offer: Offer) -> None:
         {},
         {"types": []},
         {"types": "Event"},
-        {"types": ["Event"], "operations": ["createSubscription"]},
+        {"types": ["Event"], "operations": ["createSubscriptions"]},
+        {"types": ["Event"], "allow": ["retrieveEntity"]},
         {"types": ["Event"], "operations": ["nonsense"]},
         {"types": ["Event"], "area": {"type": "Point", "coordinates": [1, 1]}},
         {"types": ["Event"], "area": 7},
@@ -202,7 +205,20 @@ def test_what_is_no_offer_is_refused_with_a_reason(document: dict) -> None:
     assert refused.value.detail
 
 
-def test_of_a_group_only_what_can_be_kept_within_an_offer_is_offered() -> None:
-    offer = read_offer({"types": ["Event"], "operations": ["federationOps"]}, CONTEXT)
-    assert "queryBatch" in offer.operations
-    assert "createSubscription" not in offer.operations
+@pytest.mark.parametrize("name", sorted({*OPERATIONS, *GROUPS}))
+def test_4_20_every_operation_and_group_can_be_offered(name: str) -> None:
+    offer = read_offer({"types": ["Event"], "operations": [name]}, CONTEXT)
+    assert offer.operations == GROUPS.get(name, frozenset((name,)))
+
+
+def test_words_allow_what_they_say_and_together_all_that_can_be_offered() -> None:
+    def allowed(*words: str) -> frozenset[str]:
+        return read_offer({"types": ["Event"], "allow": list(words)}, CONTEXT).operations
+
+    assert {"retrieveEntity", "queryEntity", "queryBatch"} == allowed("read")
+    assert {"retrieveTemporal", "queryTemporal"} == allowed("histories")
+    assert not any(each.endswith("Temporal") for each in allowed("write"))
+    assert {"createEntity", "purgeEntity", "mergeBatch"} <= allowed("write")
+    assert {"upsertTemporal", "deleteTemporal", "deleteAttrInstanceTemporal"} <= allowed("write", "histories")
+    assert allowed(*WORDS) == OPERATIONS - {"retrieveContextSourceIdentity"}
+    assert read_offer({"types": ["Event"]}, CONTEXT).operations == {"retrieveEntity", "queryEntity"}

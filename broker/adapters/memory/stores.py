@@ -65,9 +65,11 @@ class MemorySubscriptions:
         """One, or None."""
         return deepcopy(self._of(tenant).get(subscription_id))
 
-    async def page(self, tenant: str, limit: int, offset: int) -> tuple[list[dict[str, Any]], int]:
-        """A page in order of creation, and how many there are."""
-        every = list(self._of(tenant).values())
+    async def page(
+        self, tenant: str, limit: int, offset: int, *, member: str | None = None
+    ) -> tuple[list[dict[str, Any]], int]:
+        """A page in order of creation, and how many there are; with `member`, of those of that federation member."""
+        every = [each for each in self._of(tenant).values() if member is None or each.get("member") == member]
         return deepcopy(every[offset : offset + limit]), len(every)
 
     async def stamp(self, tenant: str) -> int:

@@ -1,7 +1,7 @@
 """EntityMapStore on the collection `entityMaps` of a tenant's database.
 
-`{_id, expiresAt: µs, goneAt: Date, entities: [{id, sources}], linked: [[registration, map]], query}`: identifiers have
-dots, so they are values, not names of fields. MongoDB removes a map within about a minute of `goneAt`.
+`{_id, expiresAt: µs, goneAt: Date, entities: [{id, sources}], linked: [[registration, map]], query, owner}`:
+identifiers have dots, so they are values, not names of fields. MongoDB removes a map within about a minute of `goneAt`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +19,8 @@ Collection: TypeAlias = AsyncCollection[dict[str, Any]]
 
 MAX_MAPS = 500
 """Maps of one tenant at a time; beyond it the ones that end first make room. At 2 MB each they take 1 GB."""
+MAX_OWNED = 50
+"""The same for the maps of one federation member, which must not push out those of others."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -35,7 +37,7 @@ class MongoEntityMaps:
         with translated():
             collection = await self._prepared(tenant)
             await collection.insert_one(_to_document(entity_map))
-            await _make_room(collection)
+            await _make_room(collection, entity_map.owner)
 
     async def get(self, tenant: str, map_id: str) -> EntityMap | None:
         """One, or None."""
@@ -71,14 +73,17 @@ class MongoEntityMaps:
         collection = self._of(tenant)
         if tenant not in self._indexed:
             await collection.create_index([("goneAt", 1)], name="goneAt", expireAfterSeconds=0)
+            await collection.create_index([("owner", 1), ("goneAt", 1)])
             self._indexed.add(tenant)
         return collection
 
 
-async def _make_room(collection: Collection) -> None:
-    surplus = await collection.estimated_document_count() - MAX_MAPS
+async def _make_room(collection: Collection, owner: str) -> None:
+    # Those that were made before maps had owners have none.
+    mine: dict[str, Any] = {"owner": owner} if owner else {"owner": {"$in": ["", None]}}
+    surplus = await collection.count_documents(mine) - (MAX_OWNED if owner else MAX_MAPS)
     if surplus > 0:
-        first = await collection.find({}, {"_id": 1}, sort=[("goneAt", 1)], limit=surplus).to_list()
+        first = await collection.find(mine, {"_id": 1}, sort=[("goneAt", 1)], limit=surplus).to_list()
         await collection.delete_many({"_id": {"$in": [each["_id"] for each in first]}})
 
 
@@ -90,13 +95,14 @@ def _to_document(entity_map: EntityMap) -> dict[str, Any]:
         "entities": [{"id": each, "sources": list(sources)} for each, sources in entity_map.sources.items()],
         "linked": [list(pair) for pair in entity_map.linked.items()],
         "query": entity_map.query,
+        "owner": entity_map.owner,
     }
 
 
 def _to_map(document: dict[str, Any]) -> EntityMap:
     sources = {each["id"]: tuple(each["sources"]) for each in document["entities"]}
     linked, query = dict(document["linked"]), document.get("query", "")
-    return EntityMap(document["_id"], document["expiresAt"], sources, linked, query)
+    return EntityMap(document["_id"], document["expiresAt"], sources, linked, query, document.get("owner", ""))
 
 
 def _date(instant: Instant) -> datetime:

@@ -1,7 +1,7 @@
 """Subscriptions in MongoDB: collection `subscriptions` of each tenant's database.
 
-`{_id, document, context, contexts, createdAt, modifiedAt, via?, tally: {...}?, claimedUntil: µs?}`. What a client wrote
-is kept as JSON text, since its names may hold what MongoDB reads as paths or operators.
+`{_id, document, context, contexts, createdAt, modifiedAt, via?, member?, offer?, tally: {...}?, claimedUntil: µs?}`.
+What a client wrote is kept as JSON text, since its names may hold what MongoDB reads as paths or operators.
 
 The document `subscriptions` (the collection's name) of collection `meta` holds `stamp`, which grows with each create,
 replace and delete, and `recent`, the ids of the last ones in that order. It is written before the subscription and
@@ -29,6 +29,7 @@ from broker.operations.notify import SubscriptionChanges
 _RECENT = 1_000
 """Ids of changed subscriptions that are remembered; who missed more reads all again. At 60 bytes each: 60 kB."""
 _TEXTS = ("document", "context", "contexts")
+_BESIDE = ("via", "member", "offer")
 _Document = dict[str, Any]
 
 
@@ -102,14 +103,20 @@ class MongoSubscriptions:
             document = await self._collection(tenant).find_one({"_id": subscription_id})
         return None if document is None else self._to_subscription(document)
 
-    async def page(self, tenant: str, limit: int, offset: int) -> tuple[list[_Document], int]:
-        """A page in order of creation, and how many there are. A limit of 0 gives none."""
+    async def page(
+        self, tenant: str, limit: int, offset: int, *, member: str | None = None
+    ) -> tuple[list[_Document], int]:
+        """A page in order of creation, and how many there are. A limit of 0 gives none.
+
+        With `member`, of those of that federation member.
+        """
         collection = self._collection(tenant)
+        wanted = {} if member is None else {"member": member}
         with translated():
-            total = await collection.count_documents({})
+            total = await collection.count_documents(wanted)
             if not limit:
                 return [], total
-            cursor = collection.find({}).sort([("createdAt", 1), ("_id", 1)]).skip(offset).limit(limit)
+            cursor = collection.find(wanted).sort([("createdAt", 1), ("_id", 1)]).skip(offset).limit(limit)
             return [self._to_subscription(document) async for document in cursor], total
 
     async def stamp(self, tenant: str) -> int:
@@ -155,8 +162,9 @@ class MongoSubscriptions:
         if self._sealing is not None:
             given["document"] = seal(subscription["document"], self._sealing, f"{self._name} {subscription['id']}")
         document: _Document = {name: orjson.dumps(value).decode() for name, value in given.items()}
-        if subscription.get("via"):
-            document["via"] = subscription["via"]
+        for name in _BESIDE:
+            if subscription.get(name):
+                document[name] = subscription[name]
         return {**document, "createdAt": subscription["createdAt"], "modifiedAt": subscription["modifiedAt"]}
 
     def _to_subscription(self, document: _Document) -> _Document:
@@ -165,7 +173,7 @@ class MongoSubscriptions:
             about = f"{self._name} {document['_id']}"
             subscription["document"] = unseal(subscription["document"], self._sealing, about)
         subscription.update(id=document["_id"], createdAt=document["createdAt"], modifiedAt=document["modifiedAt"])
-        for name in ("tally", "via"):
+        for name in ("tally", *_BESIDE):
             if name in document:
                 subscription[name] = document[name]
         return subscription

@@ -4,35 +4,43 @@ from collections.abc import Iterable
 
 from broker.core.model.errors import BadRequestData
 
-_PROVISION = (
-    *("createEntity", "updateEntity", "appendAttrs", "updateAttrs", "deleteAttrs", "deleteEntity", "createBatch"),
-    *("upsertBatch", "updateBatch", "deleteBatch", "upsertTemporal", "appendAttrsTemporal", "deleteAttrsTemporal"),
-    *("updateAttrInstanceTemporal", "deleteAttrInstanceTemporal", "deleteTemporal", "mergeEntity", "replaceEntity"),
-    *("replaceAttrs", "mergeBatch", "purgeEntity"),
+PROVISION = frozenset(
+    (
+        *("createEntity", "updateEntity", "appendAttrs", "updateAttrs", "deleteAttrs", "deleteEntity", "createBatch"),
+        *("upsertBatch", "updateBatch", "deleteBatch", "upsertTemporal", "appendAttrsTemporal", "deleteAttrsTemporal"),
+        *("updateAttrInstanceTemporal", "deleteAttrInstanceTemporal", "deleteTemporal", "mergeEntity", "replaceEntity"),
+        *("replaceAttrs", "mergeBatch", "purgeEntity"),
+    )
 )
-_DISCOVERY = (
-    *("retrieveEntityTypes", "retrieveEntityTypeDetails", "retrieveEntityTypeInfo"),
-    *("retrieveAttrTypes", "retrieveAttrTypeDetails", "retrieveAttrTypeInfo"),
+DISCOVERY = frozenset(
+    (
+        *("retrieveEntityTypes", "retrieveEntityTypeDetails", "retrieveEntityTypeInfo"),
+        *("retrieveAttrTypes", "retrieveAttrTypeDetails", "retrieveAttrTypeInfo"),
+    )
 )
-_SUBSCRIPTION = (
-    *("createSubscription", "updateSubscription", "retrieveSubscription"),
-    *("querySubscription", "deleteSubscription"),
+SUBSCRIPTION = frozenset(
+    (
+        *("createSubscription", "updateSubscription", "retrieveSubscription"),
+        *("querySubscription", "deleteSubscription"),
+    )
 )
-_ENTITY_MAPS = ("retrieveEntityMap", "updateEntityMap", "deleteEntityMap", "createEntityMapQueryEntity")
+_TEMPORAL_MAP = "createEntityMapQueryTemporal"
+_GROUPED_MAPS = ("retrieveEntityMap", "updateEntityMap", "deleteEntityMap", "createEntityMapQueryEntity")
+ENTITY_MAPS = frozenset((*_GROUPED_MAPS, _TEMPORAL_MAP))
 _IDENTITY = "retrieveContextSourceIdentity"
 
 OPERATIONS = frozenset(
     (
-        *(*_PROVISION, *_DISCOVERY, *_SUBSCRIPTION, *_ENTITY_MAPS, _IDENTITY, "createEntityMapQueryTemporal"),
+        *(*PROVISION, *DISCOVERY, *SUBSCRIPTION, *ENTITY_MAPS, _IDENTITY),
         *("retrieveEntity", "queryEntity", "queryBatch", "retrieveTemporal", "queryTemporal"),
     )
 )
 """Table 4.20-1."""
 
-_ASSOCIATION = frozenset(("retrieveEntity", "queryEntity", "queryBatch", *_DISCOVERY, *_SUBSCRIPTION, _IDENTITY))
+_ASSOCIATION = frozenset(("retrieveEntity", "queryEntity", "queryBatch", *DISCOVERY, *SUBSCRIPTION, _IDENTITY))
 
 GROUPS: dict[str, frozenset[str]] = {
-    "federationOps": _ASSOCIATION.union(_ENTITY_MAPS),
+    "federationOps": _ASSOCIATION.union(_GROUPED_MAPS),
     "associationOps": _ASSOCIATION,
     "updateOps": frozenset(("updateEntity", "updateAttrs", "replaceEntity", "replaceAttrs")),
     "retrieveOps": frozenset(("retrieveEntity", "queryEntity")),
@@ -40,7 +48,7 @@ GROUPS: dict[str, frozenset[str]] = {
         (
             *("createEntity", "updateEntity", "appendAttrs", "updateAttrs", "deleteAttrs", "deleteEntity"),
             *("mergeEntity", "replaceEntity", "replaceAttrs", "retrieveEntity", "queryEntity", "purgeEntity"),
-            *(*_DISCOVERY, *_ENTITY_MAPS, _IDENTITY),
+            *(*DISCOVERY, *_GROUPED_MAPS, _IDENTITY),
         )
     ),
 }

@@ -8,7 +8,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from broker.core.federate.names import GROUPS, read_operations
+from broker.core.federate.names import (
+    DISCOVERY,
+    ENTITY_MAPS,
+    EVOLUTION_CHANGES,
+    EVOLUTION_READS,
+    GROUPS,
+    OPERATIONS,
+    PROVISION,
+    SUBSCRIPTION,
+    read_operations,
+)
 from broker.core.federate.registration import AUXILIARY, INCLUSIVE, REDIRECT
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.geometry import geometry
@@ -19,21 +29,15 @@ from broker.core.ql.scope import ScopeQuery, parse_scope
 from broker.core.ql.types import TypeSelection
 from broker.core.subscribe import members
 
-READING = frozenset(
-    (
-        *("retrieveEntity", "queryEntity", "queryBatch", "retrieveEntityTypes", "retrieveEntityTypeDetails"),
-        *("retrieveEntityTypeInfo", "retrieveAttrTypes", "retrieveAttrTypeDetails", "retrieveAttrTypeInfo"),
-        "retrieveContextSourceIdentity",
-    )
-)
-WRITING = frozenset(
-    (
-        *("createEntity", "updateEntity", "appendAttrs", "updateAttrs", "deleteAttrs", "deleteEntity", "createBatch"),
-        *("upsertBatch", "updateBatch", "deleteBatch", "mergeEntity", "replaceEntity", "replaceAttrs", "mergeBatch"),
-    )
-)
-OFFERED = READING | WRITING
-"""The operations of clause 4.20 that can be kept within an offer; histories, subscriptions and maps can't yet."""
+WORDS: dict[str, frozenset[str]] = {
+    "read": frozenset(("retrieveEntity", "queryEntity", "queryBatch")),
+    "discover": DISCOVERY,
+    "histories": EVOLUTION_READS,
+    "subscribe": SUBSCRIPTION,
+    "maps": ENTITY_MAPS,
+    "write": PROVISION - EVOLUTION_CHANGES,
+}
+"""What may be allowed in a word each. Who may read histories and write may change histories, too."""
 
 MAX_ITEMS = 100
 """Types, attributes, scopes or languages of one offer: a sheet of paper, which somebody has to agree to."""
@@ -75,7 +79,7 @@ def read_offer(document: Mapping[str, Any], context: ActiveContext) -> Offer:
         raise BadRequestData("The tenant of an offer is a name.")
     return Offer(
         types=tuple(dict.fromkeys(map(context.expand_type, types))),
-        operations=_operations(_texts(document, "operations") or ("retrieveOps",)),
+        operations=_operations(_texts(document, "operations"), _texts(document, "allow")),
         attributes=tuple(dict.fromkeys(map(context.expand_term, _texts(document, "attributes")))),
         scopes=scopes,
         area=area,
@@ -135,13 +139,23 @@ def _scope(offer: Offer) -> ScopeQuery | None:
     return ScopeQuery(tuple(each for text in offer.scopes for each in parse_scope(text).alternatives))
 
 
-def _operations(names: tuple[str, ...]) -> frozenset[str]:
-    """Groups count for what of them can be offered; an operation by its own name has to be among it."""
-    refused = [name for name in names if name not in GROUPS and name not in OFFERED]
-    found = read_operations(names) & OFFERED
-    if refused or not found:
-        raise BadRequestData(f"{', '.join(refused or names)} can't be offered; {', '.join(sorted(OFFERED))} can be.")
-    return found
+def _operations(names: tuple[str, ...], words: tuple[str, ...]) -> frozenset[str]:
+    """What names of operations and groups, and words, stand for; reading entities where there are none."""
+    unknown = [each for each in names if each not in OPERATIONS and each not in GROUPS]
+    if unknown:
+        raise BadRequestData(
+            f"{', '.join(unknown)[:200]}: no operation and no group of clause 4.20. There are {', '.join(GROUPS)}; "
+            f"{', '.join(sorted(OPERATIONS))}."
+        )
+    unknown = [each for each in words if each not in WORDS]
+    if unknown:
+        raise BadRequestData(f"{', '.join(unknown)[:200]} can't be allowed; {', '.join(WORDS)} can.")
+    if not names and not words:
+        return GROUPS["retrieveOps"]
+    allowed = frozenset[str]().union(*(WORDS[each] for each in words))
+    if {"histories", "write"}.issubset(words):
+        allowed |= EVOLUTION_CHANGES
+    return read_operations(names) | allowed
 
 
 def _texts(document: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ class EntityMap:
     """`sources`: entity id to the ids of the registrations that hold it, or LOCAL, in the order in which they are met.
 
     `linked`: registration id to the id of the entity map that its source keeps for the same requests. `query` tells the
-    filters that it was made with from others; empty: it was made for one entity.
+    filters that it was made with from others; empty: it was made for one entity. `owner` is the federation member that it
+    was made for; empty: it is for all others.
     """
 
     id: str
@@ -31,6 +32,7 @@ class EntityMap:
     sources: Mapping[str, Sequence[str]]
     linked: Mapping[str, str] = field(default_factory=dict)
     query: str = ""
+    owner: str = ""
 
 
 def named_by(header: str) -> str:

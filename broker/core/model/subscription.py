@@ -12,6 +12,8 @@ member          holds
 `createdAt`     Instant
 `modifiedAt`    Instant of the last create or update
 `via`           the Via header that it came with: the brokers that passed it on; absent where there were none
+`member`        the federation member that subscribed (ADR 14); absent where it was none
+`offer`         what that member is offered, as JSON text: what the subscription is kept within
 `tally`         what became of its notifications: see `Tally`; absent until the first one
 ==============  ===================================================================================================
 """

@@ -36,8 +36,13 @@ def told_entities(subscription: Subscription, changes: Iterable[Change]) -> list
 
 
 def known_entities(subscription: Subscription, entities: list[Entity]) -> list[Entity]:
-    """The entities as far as the version of the specification goes that the receiver knows (`ngsildConformance`)."""
-    version = subscription.conformance
+    """The entities with what the receiver may know, as far as the version of the specification goes that it knows."""
+    version, names = subscription.conformance, subscription.names
+    if names is not None:
+        entities = [
+            each.with_(attributes={name: found for name, found in each.attributes.items() if name in names})
+            for each in entities
+        ]
     if version is None:
         return entities
     spoken = subscription.representation.languages is not None

@@ -26,6 +26,8 @@ class Subscription:
     What concerns other sources: `is_local_only`; `splits`, whether parts of one entity may be at several sources (None:
     the deployment decides); `source_filter` (csf), a predicate on `Registration.described`; `via`, the brokers that the
     subscription itself came through.
+
+    `names` are the attributes that whoever subscribed may know of (None: all).
     """
 
     id: str
@@ -50,6 +52,7 @@ class Subscription:
     source_filter: Callable[[Entity], bool] | None = None
     via: str = ""
     whole: Callable[[Entity], bool] | None = None
+    names: frozenset[str] | None = None
 
     def uniting(self, default: bool) -> "Subscription":
         """Itself, or where it splits entities (`default`: where it does not say) one that parts of entities satisfy.

@@ -9,10 +9,14 @@ from dataclasses import dataclass, replace
 
 from broker.core.federate.index import RegistrationIndex
 from broker.core.federate.offer import Offer, read_offer
+from broker.core.federate.offered import View
 from broker.core.federate.registration import Registration
 from broker.operations.membership.envelopes import digest_of
+from broker.operations.membership.histories import OfferedHistories
+from broker.operations.membership.maps import MembersMaps
 from broker.operations.membership.offered import OfferedEntities
 from broker.operations.membership.ports import TOKEN_PREFIX, Member, Membership
+from broker.operations.membership.subscribing import MembersNotifier, MembersSubscriptions
 from broker.operations.ports import Ports
 
 REMEMBERED_SECONDS = 2.0
@@ -23,11 +27,16 @@ _MOST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A member at the door: its offer (None: nothing but whether this broker is there), and the ports it gets."""
+    """A member at the door: its offer (None: nothing but whether this broker is there), and the ports it gets.
+
+    `histories` are the ports for requests about histories: who may make entity maps for these may perhaps not for
+    entities, and the other way round.
+    """
 
     member: Member
     offer: Offer | None
     ports: Ports
+    histories: Ports
 
 
 class Guard:
@@ -68,19 +77,32 @@ class Guard:
 
     async def _admission(self, member: Member) -> Admission:
         ports = self._membership.ports
-        offer = None
-        if member.given is not None:
-            offer = read_offer(member.given, await ports.loader.load(None))
-        federation = None if ports.federation is None else replace(ports.federation, registry=_Alone())
+        alone = None if ports.federation is None else replace(ports.federation, registry=_Alone(), relay=None)
+        closed = replace(ports, federation=alone, history=None, entity_maps=None, snapshots=None)
+        if member.given is None:
+            nothing = replace(closed, entities=OfferedEntities(ports.entities, None))
+            return Admission(member, None, nothing, nothing)
+        offer = read_offer(member.given, await ports.loader.load(None))
+        view = View(offer)
         narrowed = replace(
-            ports,
-            entities=OfferedEntities(ports.entities, offer),
-            federation=federation,
-            history=None,
-            entity_maps=None,
-            snapshots=None,
+            closed,
+            entities=OfferedEntities(ports.entities, view),
+            history=None if ports.history is None else OfferedHistories(ports.history, ports.entities, view),
+            subscriptions=MembersSubscriptions(ports.subscriptions, ports.loader, member, offer),
+            notifier=MembersNotifier(ports.notifier, view),
         )
-        return Admission(member, offer, narrowed)
+        return Admission(
+            member,
+            offer,
+            self._with_maps(narrowed, member, creates="createEntityMapQueryEntity" in offer.operations),
+            self._with_maps(narrowed, member, creates="createEntityMapQueryTemporal" in offer.operations),
+        )
+
+    def _with_maps(self, narrowed: Ports, member: Member, *, creates: bool) -> Ports:
+        maps = self._membership.ports.entity_maps
+        return (
+            narrowed if maps is None else replace(narrowed, entity_maps=MembersMaps(maps, member.id, creates=creates))
+        )
 
 
 class _Alone:

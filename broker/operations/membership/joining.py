@@ -26,6 +26,7 @@ from broker.operations.membership.envelopes import digest_of, new_token, opened,
 from broker.operations.membership.inviting import issued_to
 from broker.operations.membership.ports import Member, Membership
 from broker.operations.membership.registering import register
+from broker.operations.membership.subscribing import renew_subscriptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,8 @@ async def _keep(membership: Membership, member: Member, former: Member | None) -
     await membership.store.put(member)
     if former is not None and former.registration is not None and former.tenant != member.tenant:
         raise Conflict("What this broker offers is registered in another tenant here: leave first, then join anew.")
+    if former is not None and former.given is not None and former.given != member.given:
+        await renew_subscriptions(membership.ports, member, former.given)
     member = replace(member, registration=await register(membership, member))
     await membership.store.put(member)
     return member

@@ -10,6 +10,7 @@ from broker.core.model.instant import Instant
 from broker.operations.membership.envelopes import digest_of, opened, signed
 from broker.operations.membership.ports import Member, Membership
 from broker.operations.membership.registering import token_to, unregister
+from broker.operations.membership.subscribing import end_subscriptions
 
 TELL_FOR: Instant = 30 * 86_400 * 1_000_000
 """How long a member that does not answer is told that it was left, in microseconds: a month."""
@@ -39,7 +40,7 @@ async def leave(membership: Membership, member: Member) -> str | None:
     ended = digest_of(token_to(membership, member) or "")
     left = replace(member, digest=ended, sealed="", is_leaving=True, joined_at=membership.ports.clock.now())
     await membership.store.put(left)
-    await unregister(membership, member)
+    await _end(membership, member)
     return await tell(membership, left)
 
 
@@ -85,5 +86,12 @@ async def part(membership: Membership, envelope: Mapping[str, Any]) -> None:
         return
     if not member.is_leaving and text_of(content, "ends") != member.digest:
         raise AccessDenied("This departure is from an earlier membership.")
-    await unregister(membership, member)
+    await _end(membership, member)
     await membership.store.remove(member.id)
+
+
+async def _end(membership: Membership, member: Member) -> None:
+    """Nothing is asked of the member any more, and nothing told to it."""
+    await unregister(membership, member)
+    if member.given is not None:
+        await end_subscriptions(membership.ports, member.given.get("tenant", ""), member)
