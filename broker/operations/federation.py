@@ -4,12 +4,13 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from broker.core.federate.index import RegistrationIndex
 from broker.core.federate.notification import RegistrationSubscription
+from broker.core.federate.received import Readings
 from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.instant import Instant
@@ -133,7 +134,8 @@ class Forwarder(Protocol):
 class Federation:
     """The other brokers and sources, as far as this one knows them. `alias` is its own name among them.
 
-    `splits_entities`: whether parts of one entity may be at several sources where a query does not say (4.3.6.7)."""
+    `splits_entities`: whether parts of one entity may be at several sources where a query does not say (4.3.6.7).
+    `readings`: what sources sent lately, as entities."""
 
     alias: str
     registrations: SubscriptionRecords
@@ -144,6 +146,7 @@ class Federation:
     started_at: Instant
     splits_entities: bool = False
     relay: "Relay | None" = None
+    readings: Readings = field(default_factory=Readings)
 
     def alias_of(self, tenant: str) -> str:
         """The Context Source alias of a tenant of this broker (clauses 4.3.6.4, 5.2.40)."""

@@ -19,6 +19,9 @@ def merge_versions(versions: Mapping[str, Entity], supplements: Mapping[str, Ent
     Of `supplements`, the versions of auxiliary sources, only attributes are taken that no other version has. What
     expired before `now` does not count.
     """
+    if len(versions) == 1 and not supplements:
+        (only,) = versions.values()
+        return live(only, now)
     equal, auxiliary = _live(versions, now), _live(supplements, now)
     if not equal:
         return _merged(auxiliary) if auxiliary else None

@@ -11,7 +11,6 @@ import orjson
 from broker.core.federate.index import RegistrationIndex
 from broker.core.federate.loop import read_via
 from broker.core.federate.plan import Asking, Journey, admitted
-from broker.core.federate.received import received_entity
 from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.entity import Entity
@@ -158,21 +157,28 @@ class Inquiry:
             return 0
         documents = answer.body if isinstance(answer.body, list) else [answer.body]
         try:
-            entities = [await self._entity(each, answer, context) for each in documents]
+            entities = await self._read(documents, answer.link, context)
         except (NgsiLdError, RecursionError):
             heard.warning = SourceWarning(111, registration.id)
             return 0
         heard.entities += [each for entity in entities if (each := admitted(registration, entity)) is not None]
         return len(entities)
 
-    async def _entity(self, document: Any, answer: Answer, context: ActiveContext) -> Entity:
-        if isinstance(document, dict) and "@context" in document:
-            own = document["@context"]
-            document = {name: value for name, value in document.items() if name != "@context"}
-            context = context if own == context.reference else await self.ports.loader.load(own)
-        elif answer.link is not None and answer.link != context.link:
-            context = await self.ports.loader.load(answer.link)
-        return received_entity(document, context)
+    async def _read(self, documents: list[Any], link: str | None, context: ActiveContext) -> list[Entity]:
+        """The entities of an answer to a question in `context`: each is in its own @context, else in that of `link`."""
+        read, load = self.federation.readings.entity, self.ports.loader.load
+        outside = context if link is None or link == context.link else None
+        entities = []
+        for document in documents:
+            if isinstance(document, dict) and "@context" in document:
+                own = document["@context"]
+                plain = {name: value for name, value in document.items() if name != "@context"}
+                entities.append(read(plain, context if own == context.reference else await load(own)))
+                continue
+            if outside is None:
+                outside = await load(link)
+            entities.append(read(document, outside))
+        return entities
 
 
 @dataclass(frozen=True, slots=True)

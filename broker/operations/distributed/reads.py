@@ -1,5 +1,6 @@
 """Retrieving and querying entities that are here and elsewhere (clauses 5.7.1, 5.7.2, 4.3.6.7, 4.5.5)."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -78,8 +79,12 @@ async def query(
     if need > MAX_CANDIDATES:
         raise TooManyResults(f"Of distributed entities at most {MAX_CANDIDATES} can be listed; narrow the query.")
     here = EntityQuery(selectors=query.selectors, dataset_ids=query.dataset_ids) if splits else query
-    local = await inquiry.ports.entities.find(inquiry.tenant, here, PageRequest(need, 0, False, page.order))
-    heard = await inquiry.ask_all(questions, parameters, need)
+    asking = asyncio.create_task(inquiry.ask_all(questions, parameters, need))
+    try:
+        local = await inquiry.ports.entities.find(inquiry.tenant, here, PageRequest(need, 0, False, page.order))
+        heard = await asking
+    finally:
+        asking.cancel()
     if everything and (local.more or not all(each.is_complete for each in heard)):
         raise TooManyResults(
             f"More than {MAX_CANDIDATES} distributed entities may match; narrow the query by type, id or idPattern."
@@ -185,11 +190,11 @@ def merge(inquiry: Inquiry, local: list[Entity], heard: list[Heard]) -> Merged:
         if each.warning is not None and each.warning not in merged.warnings:
             merged.warnings.append(each.warning)
         registration = each.question.registration
-        auxiliary = is_auxiliary(registration)
+        source, auxiliary = f"{registration.id} {number}", is_auxiliary(registration)
         for entity in each.entities:
-            versions.setdefault(entity.id, {})
-            place = supplements.setdefault(entity.id, {}) if auxiliary else versions[entity.id]
-            place[f"{registration.id} {number}"] = entity
+            equal = versions.setdefault(entity.id, {})
+            place = supplements.setdefault(entity.id, {}) if auxiliary else equal
+            place[source] = entity
     now = inquiry.ports.clock.now()
     for entity_id, found in versions.items():
         whole = merge_versions(found, supplements.get(entity_id, {}), now)
