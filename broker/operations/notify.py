@@ -1,6 +1,6 @@
 """What the delivery of notifications needs from outside (clauses 5.8.6, 6.3.8, 7)."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -56,8 +56,8 @@ class MessageOutbox(Protocol):
     async def remove_all(self, tenant: str, subscription_id: str) -> None:
         """Nobody wants what waits for a subscription any more."""
 
-    async def adopt(self) -> list[WaitingMessage]:
-        """Take over what processes that are gone left, in order."""
+    def adopt(self) -> AsyncIterator[list[WaitingMessage]]:
+        """Take over all that processes that are gone left, in order, part by part."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,15 +104,23 @@ class Notifications:
             # Without its subscriptions, a change would concern nobody and be told to nobody.
             while not await self._refreshed(tenant):  # noqa: ASYNC110 (the database tells nobody when it is back)
                 await asyncio.sleep(_ABSENT)
+        # All of it before the first write is taken: what a write causes may not overtake it.
+        while not await self.adopt():  # noqa: ASYNC110 (as above)
+            await asyncio.sleep(_ABSENT)
         self._upkeep = asyncio.create_task(self._keep_up())
-        await self.adopt()
 
-    async def adopt(self) -> None:
-        """Take over the undelivered notifications of processes that are gone."""
-        entries = await self._outbox.adopt_abandoned()
-        for tenant in {entry.tenant for entry in entries} - self._boards.keys():
-            await self._refreshed(tenant)
-        self.dispatch(entries)
+    async def adopt(self) -> bool:
+        """Take over the undelivered notifications of processes that are gone; whether the database gave all of them."""
+        try:
+            async for entries in self._outbox.adopt_abandoned():
+                # At once: the outbox counts them as offered. Their lanes wait for the subscriptions.
+                self.dispatch(entries)
+                for tenant in {entry.tenant for entry in entries} - self._boards.keys():
+                    await self._refreshed(tenant)
+        except NgsiLdError as error:
+            _log.warning("adoption waits", reason=error.detail)
+            return False
+        return True
 
     async def close(self) -> None:
         """Stop sending; what is not delivered stays in the outbox. Counts are written."""

@@ -202,10 +202,10 @@ class RegistrationNotifications:
         return lost
 
     async def _adopt(self) -> None:
-        for each in await self._outbox.adopt():
-            lost = self._queue(each.tenant, each.subscription, each.key, each.message)
-            if lost is not None:
-                await self._outbox.remove(lost)
+        async for adopted in self._outbox.adopt():
+            lost = [self._queue(each.tenant, each.subscription, each.key, each.message) for each in adopted]
+            for key in filter(None, lost):
+                await self._outbox.remove(key)
 
     async def _deliver(self, key: tuple[str, str], queue: _Queue) -> None:
         while queue.waiting and self._queues.get(key) is queue:

@@ -239,7 +239,8 @@ async def test_what_a_dead_process_did_not_deliver_is_adopted_whole_and_once(bro
     first, second = await brokers.start(), await brokers.start()
     for each in (first, second):
         each.presence.living = {first.presence.token, second.presence.token}
-    adopted = await first.outbox.adopt_abandoned() + await second.outbox.adopt_abandoned()
+    looks = (first.outbox.adopt_abandoned(), second.outbox.adopt_abandoned())
+    adopted = [each for look in looks async for part in look for each in part]
     assert [each.change.entity.attributes[NAME][0]["value"] for each in adopted] == [{"$odd": 1}, 5]
     assert adopted[1].change.previous[NAME][0]["value"] == {"$odd": 1}
     assert adopted[1].change.attributes == {NAME: Trigger.ATTRIBUTE_UPDATED}

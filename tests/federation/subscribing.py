@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -49,8 +50,8 @@ class Forgetful:
     async def pending(self, tenant: str, subscription_id: str, limit: int) -> list[OutboxEntry]:
         return []
 
-    async def adopt_abandoned(self) -> list[OutboxEntry]:
-        return []
+    async def adopt_abandoned(self) -> AsyncIterator[list[OutboxEntry]]:
+        yield []
 
     def entries(self, tenant: str, subscription_id: str, changes: Any) -> list[OutboxEntry]:
         return [OutboxEntry(f"told-{next(self._keys):06d}", tenant, each, (subscription_id,)) for each in changes]

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,8 +57,8 @@ class OpenOutbox:
         found = [entry for (_, each), entry in self.waiting.items() if each == subscription_id]
         return [entry for entry in found if entry.tenant == tenant][:limit]
 
-    async def adopt_abandoned(self) -> list[OutboxEntry]:
-        return list({entry.key: entry for entry in self.waiting.values()}.values())
+    async def adopt_abandoned(self) -> AsyncIterator[list[OutboxEntry]]:
+        yield list({entry.key: entry for entry in self.waiting.values()}.values())
 
 
 class SteppedTimer:

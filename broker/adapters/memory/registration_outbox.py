@@ -1,6 +1,7 @@
 """MessageOutbox on a dict, for brokers that leave nothing behind."""
 
 import itertools
+from collections.abc import AsyncIterator
 
 from broker.core.subscribe.message import Message
 from broker.operations.notify import WaitingMessage
@@ -30,6 +31,6 @@ class MemoryRegistrationOutbox:
         for key in gone:
             del self.waiting[key]
 
-    async def adopt(self) -> list[WaitingMessage]:
+    async def adopt(self) -> AsyncIterator[list[WaitingMessage]]:
         """What is there when a broker starts."""
-        return list(self.waiting.values())
+        yield list(self.waiting.values())

@@ -1,14 +1,12 @@
 """Committed changes that somebody subscribed to, kept until delivered (ADR 9).
 
-One document holds the changes of one group of writes: `{_id, owner, adoption?, entries: [{subscriptions, change}]}`.
-The owner is the broker process that delivers them; what a dead process left is adopted by a living one, in a numbered
-attempt (`adoption`).
+One document holds the changes of one group of writes: `{_id, owner, entries: [{subscriptions, change}]}`. The owner is
+the broker process that delivers them (`Owned`).
 """
 
 import asyncio
-import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -16,18 +14,16 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from broker.adapters.mongo.client import DURABLE, Databases
 from broker.adapters.mongo.documents import to_document, to_entity
-from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.errors import translated
+from broker.adapters.mongo.owned import Owned
 from broker.adapters.mongo.presence import Presence
 from broker.adapters.mongo.tenants import MongoTenants
 from broker.core.model.change import Change, Trigger
 from broker.core.model.entity import Entity
-from broker.core.model.errors import NgsiLdError
 from broker.core.model.instant import Instant
 from broker.operations.deliveries import WaitingChange
 from broker.operations.ports import OutboxEntry
 
-_ADOPTED_AT_ONCE = 1_000
-"""Groups taken over in one go from a process that is gone; the rest follows with the next look."""
 _LONGEST_LOOK = 5_000
 """Milliseconds for which the database may count what waits."""
 _FLUSH_AFTER = 1.0
@@ -39,13 +35,10 @@ class MongoOutbox:
 
     def __init__(self, databases: Databases, presence: Presence, tenants: MongoTenants) -> None:
         self._databases = databases
-        self._presence = presence
         self._tenants = tenants
-        self._owner = presence.token
-        self._counter = 0
+        self._owned = Owned(presence)
         self._open: dict[str, _Group] = {}
-        self._adoptions = 0
-        self._unread: defaultdict[str, list[int]] = defaultdict(list)
+        self._opened = 0
         self._done: defaultdict[str, list[str]] = defaultdict(list)
         self._flush: asyncio.Task[None] | None = None
 
@@ -53,16 +46,14 @@ class MongoOutbox:
         self, tenant: str, matched: Sequence[tuple[Change, tuple[str, ...]]], write_concern: dict[str, Any]
     ) -> list[OutboxEntry]:
         """Store a group's changes; raises PyMongoError, after which nothing of it will stay."""
-        # In order of time over all owners: who adopts from several delivers in that order.
-        self._counter = max(self._counter + 1, time.time_ns() // 1_000)
-        group_id = f"{self._counter:016x}-{self._owner}"
+        group_id = self._owned.new_id()
         entries = [
             OutboxEntry(f"{group_id}/{index}", tenant, change, subscriptions)
             for index, (change, subscriptions) in enumerate(matched)
         ]
         document = {
             "_id": group_id,
-            "owner": self._owner,
+            "owner": self._owned.owner,
             "entries": [{"subscriptions": list(e.subscriptions), "change": _stored(e.change)} for e in entries],
         }
         command = {"insert": "outbox", "documents": [document], "writeConcern": write_concern}
@@ -73,15 +64,13 @@ class MongoOutbox:
         except PyMongoError:
             self._finish(tenant, group_id)
             raise
-        self._open[group_id] = _Group(tenant, entries)
+        self._opens(group_id, tenant, entries)
         return entries
 
     async def keep(self, tenant: str, matched: Sequence[tuple[Change, tuple[str, ...]]]) -> list[OutboxEntry]:
         """Store changes that are no writes of this broker, durably. Raises what the database's errors stand for."""
-        try:
+        with translated():
             return await self.add(tenant, matched, DURABLE.document)
-        except PyMongoError as error:
-            raise translate(error) from error
 
     def settle(self, key: str, subscription_id: str) -> None:
         """One delivery done; a group whose deliveries all are done is removed with the next flush."""
@@ -92,16 +81,16 @@ class MongoOutbox:
             self._finish(group.tenant, group_id)
 
     async def pending(self, tenant: str, subscription_id: str, limit: int) -> list[OutboxEntry]:
-        """The oldest open entries of this process for one subscription."""
+        """The oldest open entries of this process for one subscription, of those that it had when it was asked."""
         found: list[OutboxEntry] = []
-        query = {"owner": self._owner, "entries.subscriptions": subscription_id}
-        try:
+        # What is opened meanwhile is offered to who asks, and the first part of it may have been passed by already.
+        newest = self._opened
+        query = {"owner": self._owned.owner, "entries.subscriptions": subscription_id}
+        with translated():
             async for document in self._databases(tenant)["outbox"].find(query).sort("_id", 1):
-                found += self._still_open(tenant, document, subscription_id)
+                found += self._still_open(tenant, document, subscription_id, newest)
                 if len(found) >= limit:
                     break
-        except PyMongoError as error:
-            raise translate(error) from error
         return found[:limit]
 
     async def waiting(
@@ -115,13 +104,11 @@ class MongoOutbox:
         stages: list[dict[str, Any]] = [{"$match": wanted}, {"$unwind": "$entries"}, {"$match": wanted}]
         facts = {"_id": None, "count": {"$sum": 1}, "oldest": {"$min": "$entries.change.at"}}
         outbox = self._databases(tenant)["outbox"]
-        try:
+        with translated():
             cursor = await outbox.aggregate([*stages, {"$group": facts}], maxTimeMS=_LONGEST_LOOK)
             async for document in cursor:
                 oldest = await self._oldest_waiting(outbox, stages, limit) if limit else []
                 return document["count"], document["oldest"], oldest
-        except PyMongoError as error:
-            raise translate(error) from error
         return 0, None, []
 
     async def _oldest_waiting(
@@ -131,20 +118,15 @@ class MongoOutbox:
         cursor = await outbox.aggregate([*in_order, {"$replaceWith": "$entries.change"}], maxTimeMS=_LONGEST_LOOK)
         return [WaitingChange(each["entity"]["_id"], each["trigger"], each["at"]) async for each in cursor]
 
-    async def adopt_abandoned(self) -> list[OutboxEntry]:
-        """Take over what processes that are gone left in any tenant, in order of commit.
+    async def adopt_abandoned(self) -> AsyncIterator[list[OutboxEntry]]:
+        """Take over all that processes that are gone left, in order of commit in each tenant, part by part.
 
-        When the database goes away in between, what was found until then is given back; the rest comes next time.
+        Raises what the database's errors stand for; what is missing then comes with the next call.
         """
-        adopted: list[OutboxEntry] = []
-        try:
-            for tenant in await self._tenants.all():
-                adopted += await self._adopt(tenant, sorted(self._presence.living))
-        except (PyMongoError, NgsiLdError) as error:
-            if adopted:
-                return adopted
-            raise translate(error) if isinstance(error, PyMongoError) else error from error
-        return adopted
+        for tenant in await self._tenants.all():
+            with translated():
+                async for documents in self._owned.adopted(self._databases(tenant)["outbox"]):
+                    yield [entry for each in documents for entry in self._reopened(tenant, each)]
 
     async def close(self) -> None:
         """Write back what is settled."""
@@ -152,36 +134,20 @@ class MongoOutbox:
             self._flush.cancel()
         await self._remove_done()
 
-    async def _adopt(self, tenant: str, living: list[str]) -> list[OutboxEntry]:
-        """Make them ours, then read them; an attempt that was cut short in between is read with the next one."""
-        collection = self._databases(tenant)["outbox"]
-        await self._claim(tenant, collection, living)
-        if not self._unread[tenant]:
-            return []
-        mine = {"owner": self._owner, "adoption": {"$in": self._unread[tenant]}}
-        documents = await collection.find(mine).sort("_id", 1).to_list()
-        self._unread[tenant].clear()
-        adopted: list[OutboxEntry] = []
-        for document in documents:
-            entries = _entries(tenant, document)
-            self._open[document["_id"]] = _Group(tenant, entries)
-            adopted += entries
-        return adopted
+    def _reopened(self, tenant: str, document: dict[str, Any]) -> list[OutboxEntry]:
+        entries = _entries(tenant, document)
+        self._opens(document["_id"], tenant, entries)
+        return entries
 
-    async def _claim(self, tenant: str, collection: AsyncCollection[dict[str, Any]], living: list[str]) -> None:
-        abandoned: dict[str, Any] = {"owner": {"$nin": living}}
-        found = await collection.find(abandoned, {"_id": 1}).sort("_id", 1).limit(_ADOPTED_AT_ONCE).to_list()
-        if found:
-            self._adoptions += 1
-            self._unread[tenant].append(self._adoptions)
-            ids = {"_id": {"$in": [each["_id"] for each in found]}}
-            # Conditional on each document: of two processes that look at the same time, one gets it.
-            mine = {"$set": {"owner": self._owner, "adoption": self._adoptions}}
-            await collection.update_many({**ids, **abandoned}, mine)
+    def _opens(self, group_id: str, tenant: str, entries: Sequence[OutboxEntry]) -> None:
+        self._opened += 1
+        self._open[group_id] = _Group(self._opened, tenant, entries)
 
-    def _still_open(self, tenant: str, document: dict[str, Any], subscription_id: str) -> list[OutboxEntry]:
+    def _still_open(
+        self, tenant: str, document: dict[str, Any], subscription_id: str, newest: int
+    ) -> list[OutboxEntry]:
         group = self._open.get(document["_id"])
-        if group is None:
+        if group is None or group.number > newest:
             return []
         entries = _entries(tenant, document)
         return [entry for entry in entries if group.waits(entry.key, subscription_id)]
@@ -206,11 +172,12 @@ class MongoOutbox:
 
 
 class _Group:
-    """The deliveries of one group that are still to be made."""
+    """The deliveries of one group that are still to be made. `number` counts the groups as this process got them."""
 
-    __slots__ = ("_waiting", "tenant")
+    __slots__ = ("_waiting", "number", "tenant")
 
-    def __init__(self, tenant: str, entries: Sequence[OutboxEntry]) -> None:
+    def __init__(self, number: int, tenant: str, entries: Sequence[OutboxEntry]) -> None:
+        self.number = number
         self.tenant = tenant
         self._waiting = {(entry.key, each) for entry in entries for each in entry.subscriptions}
 
