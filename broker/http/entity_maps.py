@@ -14,7 +14,7 @@ from broker.core.temporal.aggregate import parse_duration
 from broker.http import params
 from broker.http.message import ENTITY_MAP, Header, Request
 from broker.http.responses import ROOT
-from broker.operations.entity_maps import find_entity_map, retrieve_entity_map
+from broker.operations.entity_maps import find_entity_map, keep_map, retrieve_entity_map
 from broker.operations.ports import Ports
 
 _SAFE = ":@!$&'()*+,;=~-._"
@@ -46,6 +46,14 @@ async def named_or_none(ports: Ports, request: Request) -> EntityMap | None:
     """The map that the request is to be answered by, unless it names none or one that is gone."""
     map_id = _named(request)
     return None if map_id is None else await find_entity_map(ports, request.tenant, map_id)
+
+
+async def map_of_one(ports: Ports, request: Request, entity_id: str) -> EntityMap:
+    """The map that a retrieval of an entity that is held here uses: that which it names, or a new one."""
+    named = await named_or_none(ports, request)
+    if named is not None:
+        return named
+    return await keep_map(ports, request.tenant, [entity_id], lifetime_of(request.parameters))
 
 
 async def named_or_404(ports: Ports, request: Request) -> EntityMap | None:

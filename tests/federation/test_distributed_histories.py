@@ -430,3 +430,33 @@ async def test_4_3_6_6_a_source_of_histories_is_spoken_to_in_its_own_context(her
     assert changed_at.endswith("/urn:x:1")
     assert "example.org" in changed_at
     assert changed["https://example.org/level"][0]["value"] == 3
+
+
+async def test_5_14_5_of_several_questions_to_one_source_no_map_is_used_again(here, there):
+    await filled(here, there)
+    information = [{"entities": [{"type": "Sensor", "id": f"urn:ngsi-ld:Sensor:{each}"}]} for each in (2, 3)]
+    await register(
+        here, there.endpoint, operations=["createEntityMapQueryTemporal", "queryTemporal"], information=information
+    )
+    answer = await here.get(f"/temporal/entityMaps?type=Sensor&{ALL}")
+    assert {name[-1] for name, who in answer.json["entityMap"].items() if NAME in who} == {"2", "3"}
+    assert answer.json["linkedMaps"] == {}
+
+
+async def test_4_3_6_1_what_a_source_of_histories_lists_beyond_its_registration_is_dropped(here, make_source):
+    listed = dict.fromkeys(("urn:ngsi-ld:Sensor:2", "urn:ngsi-ld:Lamp:1"), ["@none"])
+    source = await make_source(body={"id": "urn:ngsi-ld:EntityMap:1", "type": "EntityMap", "entityMap": listed})
+    information = [{"entities": [{"type": "Sensor", "idPattern": "^urn:ngsi-ld:Sensor:"}]}]
+    operations = ["createEntityMapQueryTemporal"]
+    await register(here, source.endpoint, operations=operations, information=information)
+    answer = await here.get(f"/temporal/entityMaps?type=Sensor&{ALL}")
+    assert answer.json["entityMap"] == {"urn:ngsi-ld:Sensor:2": [NAME]}
+
+
+async def test_4_20_a_source_that_fails_to_make_a_map_is_not_asked_for_what_it_does_not_offer(here, make_source):
+    source = await make_source(status=500)
+    await register(here, source.endpoint, operations=["createEntityMapQueryTemporal"])
+    answer = await here.get(f"/temporal/entityMaps?type=Sensor&{ALL}")
+    assert answer.json["entityMap"] == {}
+    assert answer.headers["ngsild-warning"].startswith("299 ")
+    assert [path.partition("?")[0] for _, path, _, _ in source.asked] == ["/ngsi-ld/v1/temporal/entityMaps"]

@@ -16,7 +16,7 @@ from broker.http.distribution import (
     sources_of,
     warnings,
 )
-from broker.http.entity_maps import lifetime_of, map_header, named_or_none, signature_of, wants_map
+from broker.http.entity_maps import lifetime_of, map_header, map_of_one, named_or_none, signature_of, wants_map
 from broker.http.message import Header, Request, Response
 from broker.http.negotiate import SPATIAL, answer_type, context_of, read_object
 from broker.http.paging import paging_of
@@ -46,7 +46,7 @@ from broker.operations.contexts import PATH, host_implicitly
 from broker.operations.distributed.map_reads import page_distributed
 from broker.operations.distributed.maps import map_distributed
 from broker.operations.distributed.reads import refuse_order
-from broker.operations.entity_maps import keep_map, map_query
+from broker.operations.entity_maps import map_query
 from broker.operations.map_pages import page_here
 from broker.operations.ports import EntityPage, Ports
 from broker.operations.query import query_entities, retrieve_entity
@@ -65,10 +65,7 @@ async def retrieve(ports: Ports, request: Request) -> Response:
     if index is None:
         entity = await retrieve_entity(ports, request.tenant, entity_id)
         if wants_map(request, parameters):
-            entity_map = await named_or_none(ports, request)
-            if entity_map is None:
-                entity_map = await keep_map(ports, request.tenant, [entity_id], lifetime_of(parameters))
-            extra = [map_header(entity_map)]
+            extra = [map_header(await map_of_one(ports, request, entity_id))]
     else:
         inquiry = await inquiry_for(ports, request, index, context)
         if wants_map(request, parameters):

@@ -39,12 +39,14 @@ class Told:
     """What one source told in answer to one question: its evolutions by entity, in its order, and what was wrong.
 
     `edge`: the instant beyond which it has more than it told (before which, where the last ones are asked for).
+    `entity_map`: that which it used.
     """
 
     question: Asking
     evolutions: dict[str, Evolution] = field(default_factory=dict)
     edge: Instant | None = None
     warning: SourceWarning | None = None
+    entity_map: str | None = None
 
 
 async def ask_all(
@@ -122,6 +124,7 @@ class _Conversation:
         forward = Forward("GET", path, pairs, self._context, entity_map=kept)
         until = asyncio.get_running_loop().time() + inquiry.federation.forwarder.deadline(registration)
         answer = await inquiry.send(registration, forward)
+        told.entity_map = answer.entity_map or told.entity_map
         if not answer.is_success:
             told.warning = warning_of(registration, answer)
             return [], answer

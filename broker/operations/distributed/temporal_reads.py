@@ -33,7 +33,8 @@ _RETRIEVAL = ("retrieveTemporal", "queryTemporal")
 class Found:
     """Evolutions out of all that sources and this broker have, in the order in which they were met.
 
-    `edge` as `shorten` takes it. `total` where a count was asked for, `more` where others follow.
+    `edge` as `shorten` takes it. `total` where a count was asked for, `more` where others follow. `holders`: who has a
+    part of each, LOCAL or a registration; `maps`: the entity maps that sources used, by registration.
     """
 
     evolutions: list[Evolution]
@@ -41,10 +42,19 @@ class Found:
     warnings: list[SourceWarning] = field(default_factory=list)
     total: int | None = None
     more: bool = False
+    holders: dict[str, list[str]] = field(default_factory=dict)
+    maps: dict[str, str] = field(default_factory=dict)
 
 
-async def retrieve(inquiry: Inquiry, entity_id: str, demand: Demand) -> Found:
-    """Clause 5.7.3: the evolution out of all its parts, if there is one."""
+async def retrieve(
+    inquiry: Inquiry,
+    entity_id: str,
+    demand: Demand,
+    *,
+    maps: Mapping[str, str] | None = None,
+    wants_maps: bool = False,
+) -> Found:
+    """Clause 5.7.3: the evolution out of all its parts, if there is one. `maps` and `wants_maps` as in Parameters."""
     names = _projected(demand)
     wanted = Wanted(
         selectors=(EntitySelector((entity_id,)),),
@@ -54,7 +64,7 @@ async def retrieve(inquiry: Inquiry, entity_id: str, demand: Demand) -> Found:
         evolution=True,
     )
     questions = _of_one(_questions(inquiry, wanted, names, _RETRIEVAL))
-    parameters = Parameters((_SYSTEM_ATTRIBUTES,))
+    parameters = Parameters((_SYSTEM_ATTRIBUTES,), maps=maps or {}, wants_maps=wants_maps)
     told = await ask_all(inquiry, questions, parameters, demand, 1)
     found = _merged(await _one_held(inquiry, entity_id, demand), told, demand)
     found.evolutions = [each for each in found.evolutions if each.id == entity_id]
@@ -198,12 +208,17 @@ def _merged(held: Iterable[Evolution], told: Sequence[Told], demand: Demand) -> 
     """Put together what there is of each evolution: those found here come first, then in the order of the questions."""
     versions: dict[str, dict[str, Evolution]] = {each.id: {LOCAL: each} for each in held}
     supplements: dict[str, dict[str, Evolution]] = {}
-    found = Found([])
+    found = Found([], holders={each: [LOCAL] for each in versions})
     for number, each in enumerate(told):
         if each.warning is not None and each.warning not in found.warnings:
             found.warnings.append(each.warning)
         registration = each.question.registration
+        if each.entity_map is not None:
+            found.maps[registration.id] = each.entity_map
         for evolution in each.evolutions.values():
+            holders = found.holders.setdefault(evolution.id, [])
+            if registration.id not in holders:
+                holders.append(registration.id)
             places = versions.setdefault(evolution.id, {})
             if is_auxiliary(registration):
                 places = supplements.setdefault(evolution.id, {})
