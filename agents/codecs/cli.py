@@ -11,7 +11,7 @@ from pathlib import Path
 from agents.codecs.catalogue import import_layout, listed
 from agents.codecs.registry import bundled_models
 from agents.codecs.sandbox import CodecSandbox, RoutineCall
-from agents.codecs.vectors import Vector, differences, vectors_for
+from agents.codecs.vectors import Vector, differences, vectors_below, vectors_beside, vectors_for
 
 _DESCRIPTION = "Codecs make a device's bytes into measures, and commands into bytes (JavaScript, LoRa Alliance TS013)."
 _EXAMPLES = """\
@@ -26,7 +26,7 @@ examples:
 _TEST = """\
 Runs a codec's file, unmodified, on published examples and prints every difference. Examples are a `*-codec.yaml` as in
 TheThingsNetwork/lorawan-devices, a JSON file with `examples`, or a `test_decode_*.json` of chirpstack-device-profiles;
-or a directory with such files. Given a directory of codecs, it tests all that have examples beside them.
+or a directory with such files. Given a directory, it tests all codecs that files of examples below it name.
 The exit status is 0 when all agree, 1 when one does not, 2 when a file cannot be read.
 """
 _IMPORT = """\
@@ -97,21 +97,22 @@ def _add_directory(parser: argparse.ArgumentParser, option: str) -> None:
 def _test(file: Path, given: Path | None) -> int:
     if file.is_dir():
         return _test_directory(file)
-    vectors = vectors_for(file, file.parent if given is None else given)
+    vectors = vectors_beside(file) if given is None else vectors_for(file, given)
     if not vectors:
         raise ValueError(f"{file.parent if given is None else given} holds no examples for {file.name}")
     return 1 if _failed(file, vectors) else 0
 
 
 def _test_directory(directory: Path) -> int:
-    """Every codec below a directory that has examples beside it."""
-    codecs = wrong = examples = 0
-    for file in sorted(directory.rglob("*.js")):
-        if vectors := vectors_for(file, file.parent):
-            codecs, examples, wrong = codecs + 1, examples + len(vectors), wrong + _failed(file, vectors)
+    """Every codec below a directory that a file of examples there names."""
+    codecs: set[Path] = set()
+    wrong = examples = 0
+    for file, vectors in vectors_below(directory):
+        codecs.add(file.resolve())
+        examples, wrong = examples + len(vectors), wrong + _failed(file, vectors)
     if not codecs:
         raise ValueError(f"{directory} holds no codecs with examples")
-    print(f"{directory}: {examples - wrong} of {examples} examples of {codecs} codecs agree")
+    print(f"{directory}: {examples - wrong} of {examples} examples of {len(codecs)} codecs agree")
     return 1 if wrong else 0
 
 

@@ -9,6 +9,7 @@ gives the examples of all its files that name the codec.
 import contextlib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,8 @@ _KINDS = {
     "downlink-encode": "encodeDownlink",
     "downlink-decode": "decodeDownlink",
 }
+_OWN_NAME = re.compile(r"^test_(?:de|en)code_|-codec$")
+"""What a file of examples adds to the name of its codec."""
 _LISTS = ("warnings", "errors")
 _CLOSE = 1e-12
 """Relative difference below which two numbers are the same: engines round `Math.pow` differently in the last bit."""
@@ -78,19 +81,49 @@ def vectors_for(codec: Path, given: Path) -> list[Vector]:
         ValueError: A file has none of the layouts.
         OSError: It cannot be read.
     """
-    if not given.is_dir():
-        try:
-            vectors = read_vectors(given)
-        except ValueError as problem:
-            raise ValueError(f"{given}: {problem}") from None
-        return [each for each in vectors if _names(each, codec)] or vectors
-    found: list[Vector] = []
-    for path in sorted(given.glob("*.yaml")) + sorted(given.glob("*.yml")) + sorted(given.glob("*.json")):
+    if given.is_dir():
+        return [each for path, each in _within(given) if _codec(path, each).name == codec.name]
+    try:
+        vectors = read_vectors(given)
+    except ValueError as problem:
+        raise ValueError(f"{given}: {problem}") from None
+    return [each for each in vectors if each.codec_file and _codec(given, each).name == codec.name] or vectors
+
+
+def vectors_beside(codec: Path) -> list[Vector]:
+    """The examples for a codec in its own directory, or in the one above, as makers have it who keep codecs apart."""
+    for directory in (codec.parent, codec.parent.parent):
+        if found := [each for path, each in _within(directory) if _is(_codec(path, each), codec)]:
+            return found
+    return []
+
+
+def vectors_below(directory: Path) -> Iterator[tuple[Path, list[Vector]]]:
+    """The codecs that files of examples below a directory name and that are there, each with its examples."""
+    for place in (directory, *sorted(each for each in directory.rglob("*") if each.is_dir())):
+        found: dict[Path, list[Vector]] = {}
+        for path, each in _within(place):
+            found.setdefault(_codec(path, each), []).append(each)
+        yield from ((codec, found[codec]) for codec in sorted(found) if codec.is_file())
+
+
+def _within(directory: Path) -> Iterator[tuple[Path, Vector]]:
+    """The examples in the files of a directory, each with its file."""
+    for path in sorted(directory.glob("*.yaml")) + sorted(directory.glob("*.yml")) + sorted(directory.glob("*.json")):
         # Most files of a vendor's directory describe devices and profiles.
         with contextlib.suppress(ValueError):
-            own = path.stem in _own_names(codec)
-            found += [each for each in read_vectors(path) if _names(each, codec) or (own and not each.codec_file)]
-    return found
+            yield from ((path, each) for each in read_vectors(path))
+
+
+def _codec(path: Path, vector: Vector) -> Path:
+    """The codec of an example: the one it names, as seen from its file, else the one of the same name beside it."""
+    if vector.codec_file is not None:
+        return path.parent / vector.codec_file
+    return path.with_name(_OWN_NAME.sub("", path.stem) + ".js")
+
+
+def _is(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
 
 
 def _document(path: Path) -> Any:
@@ -102,15 +135,6 @@ def _document(path: Path) -> Any:
             # JSON with numbers in hexadecimal or a comma too many, as some makers publish it, is YAML.
             pass
     return read_yaml(text)
-
-
-def _names(vector: Vector, codec: Path) -> bool:
-    return vector.codec_file is not None and Path(vector.codec_file).name == codec.name
-
-
-def _own_names(codec: Path) -> tuple[str, ...]:
-    stem = codec.stem
-    return (f"{stem}-codec", stem, f"test_decode_{stem}", f"test_encode_{stem}")
 
 
 def _routine(example: object, default: str) -> str:

@@ -8,6 +8,8 @@ from agents.core.model import Instant
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FUTURE = 86_400 * 1_000_000  # µs a device's clock may be ahead
+_EARLIEST = 946_684_800 * 1_000_000  # µs, the year 2000: a clock that was never set
 
 
 def parse_instant(text: object) -> Instant | None:
@@ -31,3 +33,8 @@ def format_instant(instant: Instant) -> str:
     moment = _EPOCH + timedelta(microseconds=instant)
     digits = "seconds" if not moment.microsecond else "microseconds" if moment.microsecond % 1000 else "milliseconds"
     return moment.replace(tzinfo=None).isoformat(timespec=digits) + "Z"
+
+
+def plausible(said: Instant | None, otherwise: Instant, now: Instant) -> Instant:
+    """The time a device or network said, unless no clock that was set can have said so; then the other one."""
+    return otherwise if said is None or not _EARLIEST <= said <= now + _FUTURE else said

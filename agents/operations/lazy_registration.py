@@ -1,14 +1,16 @@
 """Registers the agents at the broker as context source of lazy attributes (4.3.6, 5.9): one for each such device."""
 
-import asyncio
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
-from agents.core.errors import BrokerUnavailable
 from agents.core.model import Device
-from agents.operations.backoff import Backoff
+from agents.operations.outstanding import Outstanding
 from agents.operations.tally import Tally
+
+_Name: TypeAlias = tuple[str, str | None]
+"""Identifier and tenant of a registration."""
+_Registration: TypeAlias = dict[str, Any]
 
 
 class SourceRegistry(Protocol):
@@ -31,9 +33,8 @@ class LazyRegistration:
         self._tally = tally
         self._endpoint = endpoint
         self._credential = credential
-        self._wanted: dict[tuple[str, str | None], dict[str, Any] | None] = {}
-        self._made: dict[tuple[str, str | None], dict[str, Any]] = {}
-        self._changed = asyncio.Event()
+        self._outstanding: Outstanding[_Name, _Registration | None] = Outstanding()
+        self._made: dict[_Name, _Registration] = {}
 
     def watch(self, devices: Sequence[Device]) -> None:
         """These devices are new, or other than before."""
@@ -42,35 +43,27 @@ class LazyRegistration:
                 continue
             document = registration(device, self._endpoint, self._credential) if device.provisioned.lazy else None
             if document is not None and document != self._made.get(_name(device)):
-                self._want(device, document)
+                self._outstanding.add(_name(device), document)
             elif document is None and _name(device) in self._made:
-                self._want(device, None)
+                self._outstanding.add(_name(device), None)
 
     def gone(self, devices: Sequence[Device]) -> None:
         """These devices are no more."""
         for device in devices:
             if device.provisioned is not None and device.provisioned.lazy:
-                self._want(device, None)
+                self._outstanding.add(_name(device), None)
 
     async def run(self) -> None:
         """Register and unregister until cancelled."""
-        backoff = Backoff()
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            wanted, self._wanted = self._wanted, {}
-            try:
-                while wanted:
-                    name = next(iter(wanted))
-                    await self._do(name, wanted[name])
-                    del wanted[name]
-                backoff.reset()
-            except BrokerUnavailable:
-                self._wanted = {**wanted, **self._wanted}
-                self._changed.set()
-                await asyncio.sleep(backoff.next())
+        await self._outstanding.tell(self._tell)
 
-    async def _do(self, name: tuple[str, str | None], document: dict[str, Any] | None) -> None:
+    async def _tell(self, wanted: dict[_Name, _Registration | None]) -> None:
+        while wanted:
+            name = next(iter(wanted))
+            await self._do(name, wanted[name])
+            wanted.pop(name, None)
+
+    async def _do(self, name: _Name, document: _Registration | None) -> None:
         if document is None:
             await self._broker.unregister(*name)
             self._made.pop(name, None)
@@ -79,12 +72,8 @@ class LazyRegistration:
         else:
             self._tally.count("lazy_registrations_refused")
 
-    def _want(self, device: Device, document: dict[str, Any] | None) -> None:
-        self._wanted[_name(device)] = document
-        self._changed.set()
 
-
-def registration(device: Device, endpoint: str, credential: str = "") -> dict[str, Any]:
+def registration(device: Device, endpoint: str, credential: str = "") -> _Registration:
     """The registration for the lazy attributes of a device; the same for the same entity, whoever makes it.
 
     Inclusive (4.3.6.2): what else the broker holds of the entity it answers without the agents. It shows the
@@ -110,6 +99,6 @@ def registration(device: Device, endpoint: str, credential: str = "") -> dict[st
     }
 
 
-def _name(device: Device) -> tuple[str, str | None]:
+def _name(device: Device) -> _Name:
     digest = blake2b("\n".join((device.tenant or "", device.entity_id)).encode(), digest_size=8).hexdigest()
     return f"urn:ngsi-ld:ContextSourceRegistration:eclor-agents:{digest}", device.tenant

@@ -5,7 +5,6 @@ entity, put there by the agent, so that any client can PATCH it; the agent hears
 creating it.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -13,10 +12,9 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from agents.core.commands import FREE, CommandStatus
-from agents.core.errors import BrokerUnavailable
 from agents.core.model import Device
-from agents.operations.backoff import Backoff
 from agents.operations.commands import commands_of
+from agents.operations.outstanding import Outstanding
 from agents.operations.tally import Tally
 
 _CHUNK = 500
@@ -62,8 +60,7 @@ class Listening:
         self._notify_url = notify_url
         self._credential = credential
         self._subscribed: set[Interest] = set()
-        self._wanted: dict[str, Device] = {}
-        self._changed = asyncio.Event()
+        self._outstanding: Outstanding[str, Device] = Outstanding()
         self.problems: dict[str, str] = {}
         """Commands the broker would not tell of, with its reasons."""
 
@@ -71,26 +68,18 @@ class Listening:
         """These devices take the commands their provisioning names."""
         for device in devices:
             if commands_of(device):
-                self._wanted[device.id] = device
-                self._changed.set()
+                self._outstanding.add(device.id, device)
 
     async def run(self) -> None:
         """Subscribe and introduce until cancelled."""
-        backoff = Backoff()
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            wanted, self._wanted = self._wanted, {}
-            try:
-                # The entity stands before anybody can be told of its commands.
-                await self._introduce(list(wanted.values()))
-                for device in wanted.values():
-                    await self._subscribe(device)
-                backoff.reset()
-            except BrokerUnavailable:
-                self._wanted = {**wanted, **self._wanted}
-                self._changed.set()
-                await asyncio.sleep(backoff.next())
+        await self._outstanding.tell(self._tell)
+
+    async def _tell(self, wanted: dict[str, Device]) -> None:
+        # The entity stands before anybody can be told of its commands.
+        await self._introduce(list(wanted.values()))
+        for device in wanted.values():
+            await self._subscribe(device)
+        wanted.clear()
 
     async def _introduce(self, devices: list[Device]) -> None:
         tenants: dict[str | None, list[dict[str, Any]]] = {}

@@ -1,6 +1,5 @@
 """The provisioned devices as messages find them: by every name, or coming by themselves where their group lets them."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,9 +10,10 @@ from agents.core.iot_refusals import wrong_syntax
 from agents.core.model import Device, Uplink
 from agents.core.provisioned import MODEL, device
 from agents.networks import ultralight
-from agents.operations.device_table import DeviceTable, Entry
+from agents.operations.device_table import DeviceKey, DeviceTable, Entry, device_key
 from agents.operations.groups import Groups
 from agents.operations.last_measures import LastMeasures
+from agents.operations.outstanding import Outstanding
 from agents.operations.waiting_devices import WaitingDevices
 
 DEVICES_LIMIT = 200_000
@@ -43,8 +43,7 @@ class ProvisionedDevices:
         self._table = DeviceTable()
         self._waiting = WaitingDevices()
         self.last_measures = LastMeasures()
-        self._unsaved: list[dict[str, Any]] = []
-        self._autoprovisioned = asyncio.Event()
+        self._unsaved: Outstanding[DeviceKey, dict[str, Any]] = Outstanding()
 
     def __len__(self) -> int:
         return len(self._table)
@@ -99,8 +98,7 @@ class ProvisionedDevices:
             self._waiting.note(document)
             return None
         entry = self._entered(document, self._made(document))
-        self._unsaved.append(document)
-        self._autoprovisioned.set()
+        self._unsaved.add(device_key(document), document)
         self.on_change([entry.device])
         return entry
 

@@ -8,12 +8,11 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from agents.core.errors import InvalidDescription, StoreUnavailable
+from agents.core.errors import InvalidDescription
 from agents.core.iot_documents import changes, device_document, group_document, shown_device, shown_group
 from agents.core.iot_refusals import ProvisioningError, duplicate_device, duplicate_group, no_device, wrong_syntax
 from agents.core.model import Device
-from agents.operations.backoff import Backoff
-from agents.operations.device_table import Entry, device_key
+from agents.operations.device_table import DeviceKey, DeviceTable, Entry, device_key
 from agents.operations.groups import group_key
 from agents.operations.provisioned_devices import CORE_CONTEXT, DEVICES_LIMIT, ProvisionedDevices, nobody
 from agents.operations.provisioning_store import NoStore, ProvisioningStore
@@ -41,10 +40,14 @@ class Provisioning(ProvisionedDevices):
         self._changing = asyncio.Lock()
 
     async def load(self) -> list[str]:
-        """Read what is stored; gives the reasons why some of it could not be used."""
+        """Read what is stored, in the place of what is known; gives the reasons why some of it could not be used."""
         problems: list[str] = []
-        self._groups.put(*[each async for each in self._store.groups()])
-        async for document in self._store.devices():
+        groups = [each async for each in self._store.groups()]
+        # A store that stops answering half-way leaves nothing behind, for the next attempt to find twice.
+        documents = [each async for each in self._store.devices()]
+        self._groups.put(*groups)
+        self._table = DeviceTable()
+        for document in documents:
             try:
                 self._table.enter(document, self._made(document))
             except (InvalidDescription, ProvisioningError) as problem:
@@ -53,18 +56,11 @@ class Provisioning(ProvisionedDevices):
 
     async def run(self) -> None:
         """Save the devices that came into being by themselves, until cancelled."""
-        backoff = Backoff()
-        while True:
-            await self._autoprovisioned.wait()
-            self._autoprovisioned.clear()
-            documents, self._unsaved = self._unsaved, []
-            try:
-                await self._store.save_devices(documents)
-                backoff.reset()
-            except StoreUnavailable:
-                self._unsaved = documents + self._unsaved
-                self._autoprovisioned.set()
-                await asyncio.sleep(backoff.next())
+        await self._unsaved.tell(self._save)
+
+    async def _save(self, documents: dict[DeviceKey, dict[str, Any]]) -> None:
+        await self._store.save_devices(list(documents.values()))
+        documents.clear()
 
     # Groups
 
@@ -188,6 +184,7 @@ class Provisioning(ProvisionedDevices):
             if moved and (device_key(new) in self._table or self._taken(made, new, but=entry)):
                 raise duplicate_device(new)
             await self._store.save_devices([new])
+            self._unsaved.drop(device_key(entry.document))
             if moved:
                 await self._store.remove_devices([entry.document])
             self._table.forget(entry)
@@ -240,6 +237,7 @@ class Provisioning(ProvisionedDevices):
             return
         await self._store.remove_devices([each.document for each in entries])
         for each in entries:
+            self._unsaved.drop(device_key(each.document))
             self._table.forget(each)
             self.last_measures.forget(each.device)
         self._on_gone([each.device for each in entries])

@@ -39,6 +39,8 @@ class Soak:
         killing = asyncio.create_task(self._kill(pause))
         await self._publish(rate)
         killing.cancel()
+        # Cut short; had it failed before, the rest of the run would have been a quiet one.
+        assert isinstance((await asyncio.gather(killing, return_exceptions=True))[0], asyncio.CancelledError)
         await until(self._platform.serves, self._platform.last_words)
         await until(self._settled, self._platform.last_words, patience=120 + self._messages / 500)
         await self._check()
@@ -61,18 +63,25 @@ class Soak:
         while True:
             await asyncio.sleep(self._chance.uniform(*pause))
             victim = self._chance.choice(_VICTIMS)
-            self.kills[victim] += 1
             if victim == "mqtt connection":
                 await self._take_the_session_over()
-            else:
+            elif victim in self._platform.pids():
                 self._platform.kill(victim)
+            else:
+                continue  # dead still from the last time
+            self.kills[victim] += 1
 
     async def _take_the_session_over(self) -> None:
         """Another client under the same name: the MQTT broker cuts the agent off, and sends again what is in hand."""
         try:
             # It acknowledges nothing, from the first message on.
             async with _Connection(
-                "127.0.0.1", self._platform.mqtt_port, identifier="eclor-agents", clean_session=False, timeout=5
+                "127.0.0.1",
+                self._platform.mqtt_port,
+                on_lost=lambda: None,
+                identifier="eclor-agents",
+                clean_session=False,
+                timeout=5,
             ):
                 await asyncio.sleep(0.05)
         except aiomqtt.MqttError:

@@ -129,6 +129,19 @@ def test_examples_are_found_beside_the_codec_and_below_a_directory(lamp, tmp_pat
     assert main(["test", str(tmp_path)]) == 1
 
 
+def test_a_codec_in_a_directory_below_its_examples_is_found_from_either_side(lamp, tmp_path, capsys):
+    apart = tmp_path / "payload"
+    apart.mkdir()
+    lamp.rename(apart / "lamp.js")
+    (tmp_path / "lamp.js").write_text("function decodeUplink() { return {data: {}}; }", encoding="utf-8")
+    examples(tmp_path, VECTORS.replace("lamp.js", "payload/lamp.js"))
+    examples(tmp_path, VECTORS.replace("lamp.js", "payload/lamp.js"), "lantern-codec.yaml")
+    assert main(["test", str(tmp_path)]) == 0
+    assert "10 of 10 examples of 1 codecs agree" in capsys.readouterr().out
+    assert main(["test", str(apart / "lamp.js")]) == 0
+    assert main(["test", str(tmp_path / "lamp.js")]) == 2  # the examples speak of another file of that name
+
+
 def test_only_the_examples_of_the_file_given_are_run(lamp, tmp_path, capsys):
     other = VECTORS.replace("downlinkEncoder:\n  fileName: lamp.js", "downlinkEncoder:\n  fileName: other.js")
     assert main(["test", str(lamp), str(examples(tmp_path, other))]) == 0
