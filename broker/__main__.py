@@ -2,7 +2,7 @@
 
 import sys
 
-from broker.app import serve
+from broker.serving import serve
 from broker.settings import read
 
 if __name__ == "__main__":
