@@ -22,9 +22,7 @@ from broker.operations.distributed.temporal_maps import page_of_map
 from broker.operations.distributed.temporal_reads import Found, History
 from broker.operations.ports import Ports
 from broker.operations.temporal import no_such_evolution
-from broker.operations.temporal_queries import Aggregates, EvolutionPage, EvolutionQuery, nothing_within
-
-Shown = Aggregates | EvolutionPage
+from broker.operations.temporal_queries import Aggregates, EvolutionPage, EvolutionQuery, Histories, nothing_within
 
 
 async def retrieve_distributed(
@@ -34,7 +32,7 @@ async def retrieve_distributed(
     context: ActiveContext,
     entity_id: str,
     view: TemporalView,
-) -> tuple[Shown, list[Header]]:
+) -> tuple[Histories, list[Header]]:
     """5.7.3 with sources. Raises a 404 that tells what was wrong with sources where the history is nowhere."""
     inquiry = await inquiry_for(ports, request, index, context)
     found = await temporal_reads.retrieve(inquiry, entity_id, view.demand)
@@ -47,7 +45,7 @@ async def retrieve_distributed(
 
 async def query_distributed(
     inquiry: Inquiry, parameters: Mapping[str, str], wanted: EvolutionQuery, view: TemporalView
-) -> tuple[Shown, list[Header]]:
+) -> tuple[Histories, list[Header]]:
     """5.7.4 with sources."""
     found = await temporal_reads.query(
         inquiry,
@@ -62,7 +60,7 @@ async def query_distributed(
 
 async def query_by_map(
     inquiry: Inquiry, parameters: Mapping[str, str], wanted: EvolutionQuery, view: TemporalView, entity_map: EntityMap
-) -> tuple[Shown, list[Header]]:
+) -> tuple[Histories, list[Header]]:
     """5.7.4 with sources, of what an entity map lists."""
     if wanted.is_ordered:
         raise BadRequestData("orderBy needs local=true, since sources have histories that the map lists.")
@@ -81,7 +79,7 @@ def history_of(inquiry: Inquiry, parameters: Mapping[str, str], query: EntityQue
     return History(query, view.demand, parameters, chosen, splits)
 
 
-def _viewed(found: Found, view: TemporalView) -> Shown:
+def _viewed(found: Found, view: TemporalView) -> Histories:
     """What was found as the client wants to see it. Raises TooManyResults where aggregates would lack something."""
     demand = view.demand
     if view.aggregation is None:

@@ -16,6 +16,7 @@ from broker.http.routes import (
     source_identity,
     subscriptions,
     temporal_entities,
+    temporal_maps,
     temporal_queries,
 )
 
@@ -28,6 +29,7 @@ ROUTES: tuple[Route, ...] = (
     *discovery.ROUTES,
     *subscriptions.ROUTES,
     *temporal_entities.ROUTES,
+    *temporal_maps.ROUTES,
     *temporal_queries.ROUTES,
     *registrations.ROUTES,
     *registration_subscriptions.ROUTES,

@@ -24,18 +24,14 @@ _AGGREGATION = ("aggrMethods", "aggrPeriodDuration")
 _MEMBERS = frozenset(("id", "type", "scope"))
 
 
-def _words(name: str, description: str) -> Parameter:
-    return Parameter(name, description)
-
-
-TIMEREL = _words("timerel", "before, after or between (clause 4.11).")
-TIME_AT = _words("timeAt", "The instant of timerel, or the first one of between.")
-END_TIME_AT = _words("endTimeAt", "The end of between.")
-TIMEPROPERTY = _words("timeproperty", "observedAt (the default), createdAt, modifiedAt or deletedAt.")
-LAST_N = _words("lastN", "Only the last so many instances of each attribute.")
-AGGR_METHODS = _words("aggrMethods", "avg, distinctCount, max, min, stddev, sum, sumsq, totalCount (clause 4.5.19).")
-AGGR_PERIOD = _words("aggrPeriodDuration", "ISO 8601 duration of a period; PT0S, the default, is the whole range.")
-FORMAT = _words("format", "normalized, temporalValues or aggregatedValues (clause 6.3.12).")
+TIMEREL = Parameter("timerel", "before, after or between (clause 4.11).")
+TIME_AT = Parameter("timeAt", "The instant of timerel, or the first one of between.")
+END_TIME_AT = Parameter("endTimeAt", "The end of between.")
+TIMEPROPERTY = Parameter("timeproperty", "observedAt (the default), createdAt, modifiedAt or deletedAt.")
+LAST_N = Parameter("lastN", "Only the last so many instances of each attribute.")
+AGGR_METHODS = Parameter("aggrMethods", "avg, distinctCount, max, min, stddev, sum, sumsq, totalCount (clause 4.5.19).")
+AGGR_PERIOD = Parameter("aggrPeriodDuration", "ISO 8601 duration of a period; PT0S, the default, is the whole range.")
+FORMAT = Parameter("format", "normalized, temporalValues or aggregatedValues (clause 6.3.12).")
 RANGE = (TIMEREL, TIME_AT, END_TIME_AT, TIMEPROPERTY, LAST_N)
 AGGREGATION = (AGGR_METHODS, AGGR_PERIOD)
 

@@ -5,7 +5,7 @@ Every operation raises NonexistentTenant for a tenant that is not there.
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from broker.core.model.draft import SCOPE
 from broker.core.model.entity_map import EntityMap
@@ -45,6 +45,10 @@ class Aggregates:
     evolutions: list[tuple[Evolution, Aggregated]]
     total: int | None = None
     more: bool = False
+
+
+Histories: TypeAlias = EvolutionPage | Aggregates
+"""What an answer is made of."""
 
 
 @dataclass(frozen=True, slots=True)

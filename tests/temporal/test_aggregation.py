@@ -119,3 +119,10 @@ def test_4_5_19_typed_times_have_a_first_and_a_last() -> None:
 def test_4_5_19_targets_of_relationships_are_counted_each() -> None:
     counted = results([["urn:x:a", "urn:x:b"], "urn:x:a"], "distinctCount", kind="Relationship")
     assert counted == {"distinctCount": [2]}
+
+
+@pytest.mark.parametrize("kind", [["DateTime"], {"a": 1}, None, "Duration"])
+def test_4_5_19_values_that_only_look_like_times_are_counted_alone(kind: Any) -> None:
+    values = [{"@type": kind, "@value": "2026-01-01T10:00:00Z"}, {"@type": kind, "@value": "2026-01-01T11:00:00Z"}]
+    found = results(values, "max,avg,totalCount,distinctCount")
+    assert found == {"totalCount": [2], "distinctCount": [2]}

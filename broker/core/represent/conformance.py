@@ -25,7 +25,10 @@ _MEMBERS_SINCE: dict[str, Version] = {
     "expiresAt": (1, 9),
     "valueType": (1, 9),
 }
-_SCOPES_SINCE, _SEVERAL_SINCE, _EXPIRY_SINCE = (1, 4), (1, 3), (1, 9)
+SCOPES_SINCE: Version = (1, 4)
+SEVERAL_SINCE: Version = (1, 3)
+"""Several types of an entity, and several instances of an attribute at a time."""
+_EXPIRY_SINCE: Version = (1, 9)
 
 
 def conforming(entity: Entity, version: Version, context: ActiveContext, *, spoken: bool = False) -> Entity:
@@ -33,13 +36,13 @@ def conforming(entity: Entity, version: Version, context: ActiveContext, *, spok
 
     `spoken`: LanguageProperties stay, because they are going to be told in one language, as Properties.
     """
-    since = {**_SINCE, "LanguageProperty": (1, 0)} if spoken else _SINCE
+    since = kinds_since(spoken=spoken)
     members: dict[str, object] = {"attributes": _attributes(entity.attributes, version, context, since)}
     if version < _EXPIRY_SINCE:
         members["expires_at"] = None
-    if version < _SCOPES_SINCE:
+    if version < SCOPES_SINCE:
         members["scopes"] = None
-    if version < _SEVERAL_SINCE:
+    if version < SEVERAL_SINCE:
         members["types"] = entity.types[:1]
     return entity.with_(**members)
 
@@ -50,23 +53,38 @@ def _attributes(
     known: Attributes = {}
     for name, instances in attributes.items():
         kept = instances
-        if version < _SEVERAL_SINCE and len(instances) > 1:
+        if version < SEVERAL_SINCE and len(instances) > 1:
             kept = [next((each for each in instances if "datasetId" not in each), instances[0])]
-        known[name] = [_instance(each, version, context, since) for each in kept]
+        known[name] = [conforming_instance(each, version, context, since) for each in kept]
     return known
 
 
-def _instance(instance: Instance, version: Version, context: ActiveContext, since: Mapping[str, Version]) -> Instance:
+def kinds_since(*, spoken: bool) -> Mapping[str, Version]:
+    """The kinds of attribute that were not always there; `spoken` as for `conforming`."""
+    return {**_SINCE, "LanguageProperty": (1, 0)} if spoken else _SINCE
+
+
+def older_kind(kind: str, version: Version, since: Mapping[str, Version]) -> str:
+    """What the version calls an attribute of that kind."""
+    if since.get(kind, version) <= version:
+        return kind
+    return "Relationship" if kind == "ListRelationship" else "Property"
+
+
+def conforming_instance(
+    instance: Instance, version: Version, context: ActiveContext, since: Mapping[str, Version]
+) -> Instance:
+    """One instance of an attribute as the version has it; `since` is what `kinds_since` tells."""
     known = {name: value for name, value in instance.items() if _MEMBERS_SINCE.get(name, version) <= version}
     if "attributes" in known:
         known["attributes"] = _attributes(known["attributes"], version, context, since)
     kind = instance["type"]
-    return _older_kind(known, kind, context) if since.get(kind, version) > version else known
+    older = older_kind(kind, version, since)
+    return known if older == kind else _retold(known, kind, older, context)
 
 
-def _older_kind(instance: Instance, kind: str, context: ActiveContext) -> Instance:
+def _retold(instance: Instance, kind: str, older: str, context: ActiveContext) -> Instance:
     member = VALUE_MEMBER[kind]
-    older = "Relationship" if kind == "ListRelationship" else "Property"
     names = {member: VALUE_MEMBER[older], PREVIOUS_MEMBER[member]: PREVIOUS_MEMBER[VALUE_MEMBER[older]]}
     told = {names.get(name, name): value for name, value in instance.items()}
     told["type"] = older

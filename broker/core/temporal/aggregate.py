@@ -160,15 +160,15 @@ def _rule_for_values(method: str, values: Sequence[Any]) -> Rule | None:
 
 def _typed_rule(method: str, values: Sequence[Any]) -> Rule | None:
     """Values that tell that they are times (clause 4.6.3: `@type`, `@value`): there is a first and a last of them."""
-    kinds = {value.get("@type") for value in values}
-    if len(kinds) != 1 or not kinds <= {"DateTime", "Date", "Time"}:
+    kind = values[0].get("@type")
+    if kind not in ("DateTime", "Date", "Time") or any(value.get("@type") != kind for value in values):
         return None
     if not all(isinstance(value.get("@value"), str) for value in values):
         return None
     if method in ("max", "min"):
         return values, partial(max if method == "max" else min, key=_moment)
     texts = [value["@value"] for value in values]
-    return (texts, _mean_time) if method == "avg" and kinds == {"Time"} and all(map(_is_time, texts)) else None
+    return (texts, _mean_time) if method == "avg" and kind == "Time" and all(map(_is_time, texts)) else None
 
 
 def _moment(value: dict[str, str]) -> tuple[int, str]:
