@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from broker.console.ask import RefusedError, ask
+from broker.console.ask import ask
+from broker.console.running import add_broker_url, run
 
 _DESCRIPTION = """\
 Queries by an attribute's value find their entities through an index. What is asked for often (20 times in ten minutes,
@@ -35,13 +35,7 @@ _BUILDING = 3_600.0
 def main(arguments: Sequence[str]) -> int:
     """Run `eclor index` with these arguments; its exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        for line in _COMMANDS[options.command](options):
-            print(line)
-    except RefusedError as refused:
-        print(f"eclor index: {refused}", file=sys.stderr)
-        return 1
-    return 0
+    return run("eclor index", lambda: _COMMANDS[options.command](options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,11 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     declare.add_argument("--kind", metavar="KIND", help="kind of the attribute, where no entity has it yet (Property)")
     drop = commands.add_parser("drop", help="withdraw a declared index")
     drop.add_argument("path", metavar="PATH", help="what it was declared for")
-    url = os.environ.get("ECLOR_BROKER_URL", "http://127.0.0.1:1026")
     for command in commands.choices.values():
-        command.add_argument(
-            "--broker-url", default=url, metavar="URL", help=f"where the broker answers (default {url})"
-        )
+        add_broker_url(command)
         command.add_argument("--tenant", default="", metavar="NAME", help="the tenant, if not the default one")
         command.add_argument("--context", metavar="URL", help="the @context of the names, if not the core one")
     return parser

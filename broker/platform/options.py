@@ -17,7 +17,7 @@ USAGE_ERROR = 2
 HANDED_OVER = {
     "index": ("broker.console.indexes", "see and declare what queries are prepared for"),
     "codec": ("agents.codecs", "test and import codecs of LoRaWAN devices"),
-    "federation": ("broker.platform.federation", "join other cities' brokers, see how they are, leave them"),
+    "federation": ("broker.console.federation", "join other cities' brokers, see how they are, leave them"),
     "device": ("agents.console", "see what became of a device's messages, and who is silent"),
 }
 """Commands whose options the named module reads."""

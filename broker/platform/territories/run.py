@@ -4,7 +4,7 @@ import asyncio
 import signal
 from pathlib import Path
 
-from broker.platform.federation.operator import RefusedError
+from broker.console.ask import RefusedError
 from broker.platform.output import Console
 from broker.platform.supervisor import Supervisor
 from broker.platform.territories.plan import plan

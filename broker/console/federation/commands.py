@@ -9,28 +9,26 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from broker.platform.federation.operator import Operator, RefusedError
-from broker.platform.federation.options import parser
-from broker.platform.federation.wording import clean, invitation_lines, member_lines, offer_lines, party_lines
+from broker.console.ask import RefusedError
+from broker.console.federation.operator import LOOPBACK, Operator, operator_token
+from broker.console.federation.options import parser, usual_directory
+from broker.console.federation.wording import invitation_lines, member_lines, offer_lines, party_lines
+from broker.console.running import clean, run
 
-_LISTS = ("types", "attributes", "scopes", "languages", "operations")
+_LISTS = ("types", "attributes", "scopes", "languages", "allow", "operations")
 _LARGEST = 262_144
-_LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run `eclor federation` with these arguments; its exit status."""
     options = parser().parse_args(arguments)
-    try:
-        for line in _COMMANDS[options.command](options, Operator(options.broker_url, options.data_dir)):
-            print(line)
-    except RefusedError as refused:
-        print(f"eclor federation: {clean(str(refused))}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        # Nobody reads any more (`eclor federation status | head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+
+    def command() -> list[str]:
+        return _COMMANDS[options.command](
+            options, Operator(options.broker_url, operator_token(options.data_dir, usual_directory()))
+        )
+
+    return run("eclor federation", command)
 
 
 def _invite(options: argparse.Namespace, operator: Operator) -> list[str]:
@@ -54,7 +52,7 @@ def _invite(options: argparse.Namespace, operator: Operator) -> list[str]:
         lines.append(f"or with the file {options.output}.")
     lines.append("It has a token in it: send it so that nobody else reads it. Over another channel, such as the")
     lines += ["telephone, tell them your fingerprint, for them to compare:", f"  {made['fingerprint']}"]
-    if urlsplit(content["url"]).hostname in _LOOPBACK:
+    if urlsplit(content["url"]).hostname in LOOPBACK:
         lines.append(f"\nNote: {content['url']} leads to your broker on this machine alone; see --public-url.")
     return lines
 

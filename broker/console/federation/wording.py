@@ -3,9 +3,23 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from broker.console.running import clean
+from broker.core.federate.names import EVOLUTION_CHANGES, GROUPS
+from broker.core.federate.offer import WORDS
+
 _DEFAULT = "https://uri.etsi.org/ngsi-ld/default-context/"
 _COLUMN = 13
-_READING = {"retrieveEntity", "queryEntity"}
+_SAID = (
+    (WORDS["read"], "read entities"),
+    (GROUPS["retrieveOps"], "read entities"),
+    (WORDS["discover"], "discover types and attributes"),
+    (WORDS["histories"], "read histories"),
+    (WORDS["subscribe"], "subscribe"),
+    (WORDS["maps"], "use entity maps"),
+    (WORDS["write"], "change entities"),
+    (EVOLUTION_CHANGES, "change histories"),
+)
+"""Operations that go together, and what that is for people; those first that have others in them."""
 
 
 def offer_lines(offer: Mapping[str, Any] | None, indent: str = "  ") -> list[str]:
@@ -62,11 +76,6 @@ def invitation_lines(invitations: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def clean(text: str) -> str:
-    """The text without what could move a terminal's cursor or change its colours."""
-    return "".join(each if each.isprintable() else "?" for each in text)
-
-
 def _line(indent: str, name: str, text: str) -> str:
     return clean(f"{indent}{name:<{_COLUMN}}{text}")
 
@@ -97,8 +106,13 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _operations(names: Sequence[str]) -> str:
-    others = [each for each in names if each != "retrieveContextSourceIdentity"]
-    return "read entities" if set(others) == _READING else ", ".join(others)
+    others = set(names) - {"retrieveContextSourceIdentity"}
+    said = []
+    for together, words in _SAID:
+        if together <= others:
+            said.append(words)
+            others -= together
+    return ", ".join([*said, *sorted(others)])
 
 
 def _area(area: Mapping[str, Any]) -> str:

@@ -5,6 +5,9 @@ import os
 import re
 from pathlib import Path
 
+from broker.console.running import add_broker_url
+from broker.core.federate.offer import WORDS
+
 _EXAMPLES = """\
 examples:
   eclor federation invite --types AirQualityObserved,Event --expires 14d
@@ -25,7 +28,12 @@ examples:
   eclor federation invite --types AirQualityObserved
   eclor federation invite --types Vehicle,BusStop --attributes name,location --context https://example.org/bus.jsonld
   eclor federation invite --types Event --scopes '/culture/#' --languages fr,de --expires 30d -o invitation.json
-  eclor federation invite --types ParkingSpot --area centre.geojson --operations retrieveOps,queryBatch
+  eclor federation invite --types ParkingSpot --area centre.geojson --allow read,subscribe
+                                       to find entities, and to be told of changes
+  eclor federation invite --types Event --allow read,histories,write
+                                       to read and change them, and how they were in the past
+  eclor federation invite --types Event --operations federationOps
+                                       what the standard takes sources to offer
 """
 _JOIN = """\
 examples:
@@ -57,6 +65,11 @@ def parser() -> argparse.ArgumentParser:
     withdraw = _command(commands, "withdraw", "make an invitation useless that nobody has used")
     withdraw.add_argument("id", metavar="ID", help="as `eclor federation status` shows it")
     return command
+
+
+def usual_directory() -> Path:
+    """The data directory where none is named."""
+    return Path(os.environ.get("ECLOR_DATA_DIR") or ".eclor")
 
 
 def duration(text: str) -> int:
@@ -101,7 +114,8 @@ def _add_offer(command: argparse.ArgumentParser, prefix: str, *, required: bool)
     add("scopes", "SCOPE,...", "only entities of these scopes, as /culture or /culture/#")
     add("area", "FILE", "only entities in the GeoJSON Polygon or MultiPolygon of this file")
     add("languages", "TAG,...", "languages of its texts, to be told")
-    add("operations", "NAME,...", "operations and groups of clause 4.20 (retrieveOps: to read entities)")
+    add("allow", "WORD,...", f"what may be done with it: {', '.join(WORDS)} (reading entities)")
+    add("operations", "NAME,...", "the same in names of operations and groups of clause 4.20, as in retrieveOps")
     add("mode", "MODE", "how it is registered there: inclusive, auxiliary or redirect (inclusive)")
     add("tenant", "NAME", "the tenant that has it (the default one)")
     offer.add_argument("--context", metavar="URL", help="JSON-LD @context of the names above (the core context)")
@@ -118,9 +132,7 @@ def _command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    url = os.environ.get("ECLOR_BROKER_URL") or "http://127.0.0.1:1026"
-    command.add_argument("--broker-url", default=url, metavar="URL", help=f"your running broker (default {url})")
-    directory = os.environ.get("ECLOR_DATA_DIR") or ".eclor"
-    text = f"data directory of your running broker (default {directory})"
-    command.add_argument("--data-dir", type=Path, default=directory, metavar="DIR", help=text)
+    add_broker_url(command)
+    text = f"data directory of your running broker (default {usual_directory()})"
+    command.add_argument("--data-dir", type=Path, metavar="DIR", help=text)
     return command
