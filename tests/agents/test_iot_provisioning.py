@@ -1,13 +1,10 @@
 """The provisioning API of FIWARE's agents: statuses, errors, and what it makes the agents know."""
 
-import asyncio
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
-from agents.adapters.mongo.provisioning import MongoProvisioning
-from agents.core.errors import StoreUnavailable
 from agents.core.model import Uplink
 from agents.http.iot_provisioning import add_provisioning
 from agents.operations.provisioning import Provisioning
@@ -215,46 +212,6 @@ async def test_devices_of_fiwares_lorawan_agent_are_found_by_their_eui(iot: Call
     assert found is not None
     assert found.entity_id == "urn:ngsi-ld:LoraDevice:d1"
     assert provisioning.find(Uplink("chirpstack", "3339343752356a15")) is None
-
-
-async def test_what_was_provisioned_or_came_by_itself_outlives_the_process(mongo_url: str) -> None:
-    store = MongoProvisioning(mongo_url, database="agents_test_iot")
-    first = Provisioning(store)
-    commands = [{"name": "a.b$c", "type": "command"}]
-    await first.add_groups([{**GROUP, "commands": commands}], "openiot", "/")
-    await first.add_devices(
-        [{"device_id": "d1", "apikey": "key"}, {"device_id": "gone", "apikey": "key"}], "openiot", "/"
-    )
-    assert first.find(uplink("auto")) is not None
-    work = asyncio.create_task(first.run())
-    for _ in range(200):
-        if len([each async for each in store.devices()]) == 3:
-            break
-        await asyncio.sleep(0.02)
-    work.cancel()
-    await first.remove_devices([("gone", None)], "openiot", "/")
-    second = Provisioning(store)
-    assert await second.load() == []
-    assert [each["device_id"] for each in second.devices("openiot", "/")] == ["auto", "d1"]
-    found = second.find(uplink("auto"))
-    assert found is not None
-    assert set(found.provisioned.commands) == {"a.b$c"}
-    await second.remove_group("openiot", "/", "/iot/json", "key", with_devices=True)
-    third = Provisioning(store)
-    await third.load()
-    assert third.groups("openiot", "/") == []
-    assert len(third) == 0
-    await store.close()
-
-
-async def test_nothing_changes_while_the_store_is_away() -> None:
-    store = MongoProvisioning("mongodb://user:hunter2@127.0.0.1:1/?serverSelectionTimeoutMS=200")
-    provisioning = Provisioning(store)
-    with pytest.raises(StoreUnavailable) as told:
-        await provisioning.add_groups([GROUP], "openiot", "/")
-    assert "hunter2" not in told.value.detail
-    assert provisioning.groups("openiot", "/") == []
-    await store.close()
 
 
 async def test_the_last_measure_is_shown_where_that_was_asked_for_until_it_is_cleared(
