@@ -9,7 +9,7 @@ from typing import Any
 from broker.adapters.mongo.bookmarks import Bookmarks
 from broker.adapters.mongo.cache import EntityCache
 from broker.adapters.mongo.client import Databases
-from broker.adapters.mongo.commit import Committer, load
+from broker.adapters.mongo.commit import Committer
 from broker.adapters.mongo.endings import Endings
 from broker.adapters.mongo.errors import translated
 from broker.adapters.mongo.find import find
@@ -17,7 +17,7 @@ from broker.adapters.mongo.history_recorder import Recorder
 from broker.adapters.mongo.indexes import IndexAdvisor
 from broker.adapters.mongo.outbox import MongoOutbox
 from broker.adapters.mongo.presence import Presence
-from broker.adapters.mongo.reads import GroupedReads
+from broker.adapters.mongo.reads import GroupedReads, load
 from broker.adapters.mongo.recall import Recall
 from broker.adapters.mongo.uses import Uses
 from broker.core.model.change import Change

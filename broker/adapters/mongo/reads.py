@@ -1,20 +1,23 @@
-"""Reads of single entities, grouped: what is asked for while one query is on its way goes into the next one.
+"""Entities by their ids. Reads of single ones are grouped: what is asked for during one query goes into the next.
 
 (Measured at 64 readers: a query each costs 420 µs in the broker and 260 µs in MongoDB, grouped 23 and 14.)
 """
 
 import asyncio
+from typing import Any
 
 from pymongo.errors import PyMongoError
 
 from broker.adapters.mongo.cache import Stored
 from broker.adapters.mongo.client import Database
-from broker.adapters.mongo.commit import load
+from broker.adapters.mongo.documents import to_entity
 from broker.adapters.mongo.errors import translate
 from broker.core.model.errors import InternalError, NgsiLdError
 
 _LARGEST_GROUP = 500
 """Ids in one query."""
+_LARGEST_REPLY = 1_000
+"""Documents in the first part of an answer: as many as the commit path asks for at once."""
 
 
 class GroupedReads:
@@ -58,3 +61,10 @@ class GroupedReads:
 def _fail(group: dict[str, asyncio.Future[Stored | None]], error: NgsiLdError) -> None:
     for future in group.values():
         future.set_exception(error)
+
+
+async def load(database: Database, entity_ids: list[str]) -> dict[str, Stored]:
+    """Entities as the database has them, by id, in one query."""
+    query: dict[str, Any] = {"_id": entity_ids[0]} if len(entity_ids) == 1 else {"_id": {"$in": entity_ids}}
+    documents = await database["entities"].find(query, batch_size=_LARGEST_REPLY).to_list()
+    return {each["_id"]: Stored(to_entity(each), each["version"], "escaped" in each) for each in documents}

@@ -10,8 +10,8 @@ from typing import Any
 from pymongo.asynchronous.collection import AsyncCollection
 
 from broker.adapters.mongo.cache import EntityCache, Stored
-from broker.adapters.mongo.commit import load
 from broker.adapters.mongo.documents import to_entity
+from broker.adapters.mongo.reads import load
 from broker.core.model.entity import Entity
 
 
