@@ -13,12 +13,13 @@ from broker.core.temporal.condition import is_within
 from broker.core.temporal.evolution import excerpt, shorten
 from broker.http import params
 from broker.http.distribution import inquiry_for, warnings
+from broker.http.entity_maps import lifetime_of, map_header, named_or_none, wants_map
 from broker.http.message import Header, Request
 from broker.http.problems import Refusal
 from broker.http.temporal import TemporalView
 from broker.operations.distributed import temporal_reads
 from broker.operations.distributed.asking import Inquiry
-from broker.operations.distributed.temporal_maps import page_of_map
+from broker.operations.distributed.temporal_maps import page_of_map, retrieve_by_map
 from broker.operations.distributed.temporal_reads import Found, History
 from broker.operations.ports import Ports
 from broker.operations.temporal import no_such_evolution
@@ -33,14 +34,25 @@ async def retrieve_distributed(
     entity_id: str,
     view: TemporalView,
 ) -> tuple[Histories, list[Header]]:
-    """5.7.3 with sources. Raises a 404 that tells what was wrong with sources where the history is nowhere."""
+    """5.7.3 with sources, by an entity map where one is wanted.
+
+    Raises a 404 that tells what was wrong with sources where the history is nowhere.
+    """
     inquiry = await inquiry_for(ports, request, index, context)
-    found = await temporal_reads.retrieve(inquiry, entity_id, view.demand)
+    used = None
+    if wants_map(request, request.parameters):
+        named, lifetime = await named_or_none(ports, request), lifetime_of(request.parameters)
+        found, used = await retrieve_by_map(inquiry, entity_id, view.demand, named, lifetime)
+    else:
+        found = await temporal_reads.retrieve(inquiry, entity_id, view.demand)
+    told = warnings(found.warnings)
+    if used is not None:
+        told.append(map_header(used))
     if not found.evolutions:
-        raise Refusal(404, no_such_evolution(entity_id), tuple(warnings(found.warnings)))
+        raise Refusal(404, no_such_evolution(entity_id), tuple(told))
     if not is_within(found.evolutions[0], view.demand):
-        raise Refusal(404, nothing_within(entity_id), tuple(warnings(found.warnings)))
-    return _viewed(found, view), warnings(found.warnings)
+        raise Refusal(404, nothing_within(entity_id), tuple(told))
+    return _viewed(found, view), told
 
 
 async def query_distributed(

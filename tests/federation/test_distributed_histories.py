@@ -460,3 +460,61 @@ async def test_4_20_a_source_that_fails_to_make_a_map_is_not_asked_for_what_it_d
     assert answer.json["entityMap"] == {}
     assert answer.headers["ngsild-warning"].startswith("299 ")
     assert [path.partition("?")[0] for _, path, _, _ in source.asked] == ["/ngsi-ld/v1/temporal/entityMaps"]
+
+
+async def test_5_7_3_4_retrieving_makes_a_map_and_then_asks_only_those_in_it(here, there, make_source):
+    await filled(here, there)
+    await register(here, there.endpoint, operations=[*OPERATIONS, "retrieveEntityMap"])
+    path = "/temporal/entities/urn:ngsi-ld:Sensor:3"
+    first = await here.get(path + "?entityMap=true&entityMapLifetime=PT5M")
+    assert (first.status, sorted(values(first))) == (200, [3, 3])
+    location = first.headers["ngsild-entitymap"].removeprefix("/ngsi-ld/v1")
+    kept = (await here.get(location)).json
+    assert kept["entityMap"] == {"urn:ngsi-ld:Sensor:3": ["@none", NAME]}
+    assert (await there.get(f"/entityMaps/{kept['linkedMaps'][NAME]}")).status == 200
+    later = await make_source(body=sensor(3, level=[at(3, 9)]))
+    await register(here, later.endpoint, 2)
+    again = await here.get(path, ngsild_entitymap=location)
+    assert sorted(values(again)) == [3, 3]
+    assert again.headers["ngsild-entitymap"] == first.headers["ngsild-entitymap"]
+    assert later.asked == []
+    assert (await here.get(location)).json == kept
+    assert sorted(values(await here.get(path))) == [3, 3, 9]
+
+
+async def test_5_7_3_4_the_map_of_a_source_travels_with_what_it_is_asked(here, make_source):
+    source = await make_source(body=sensor(3, level=[at(3, 9)]))
+    await register(here, source.endpoint, operations=["retrieveTemporal", "retrieveEntityMap"])
+    path = "/temporal/entities/urn:ngsi-ld:Sensor:3"
+    source.headers = {"NGSILD-EntityMap": "/ngsi-ld/v1/entityMaps/urn:ngsi-ld:EntityMap:theirs"}
+    first = await here.get(path + "?entityMap=true")
+    assert "entityMap=true" in source.asked[0][1]
+    await here.get(path, ngsild_entitymap=first.headers["ngsild-entitymap"])
+    _, asked, headers, _ = source.asked[1]
+    assert headers["NGSILD-EntityMap"].endswith("urn:ngsi-ld:EntityMap:theirs")
+    assert "entityMap" not in asked
+
+
+async def test_5_7_3_4_without_sources_a_map_is_made_and_a_history_that_is_nowhere_makes_none(here, there):
+    await filled(here, there)
+    answer = await here.get("/temporal/entities/urn:ngsi-ld:Sensor:1?entityMap=true")
+    location = answer.headers["ngsild-entitymap"].removeprefix("/ngsi-ld/v1")
+    assert (await here.get(location)).json["entityMap"] == {"urn:ngsi-ld:Sensor:1": ["@none"]}
+    await register(here, there.endpoint)
+    absent = await here.get("/temporal/entities/urn:ngsi-ld:Sensor:9?entityMap=true")
+    assert absent.status == 404
+    assert "ngsild-entitymap" not in absent.headers
+    assert "ngsild-entitymap" not in (await here.get("/temporal/entities/urn:ngsi-ld:Sensor:1")).headers
+
+
+async def test_5_5_14_a_source_that_lost_the_map_of_its_histories_is_asked_without_one(here, make_source):
+    body = {"id": "urn:ngsi-ld:EntityMap:1", "type": "EntityMap", "entityMap": {"urn:ngsi-ld:Sensor:3": ["@none"]}}
+    source = await make_source(body=body)
+    await register(here, source.endpoint, operations=[*OPERATIONS, "createEntityMapQueryTemporal"])
+    made = await here.get(f"/temporal/entityMaps?type=Sensor&{ALL}")
+    used = {"ngsild_entitymap": made.headers["ngsild-entitymap"]}
+    source.body = [sensor(3, level=[at(3, 9)])]
+    source.headers = {"NGSILD-EntityMap": "/ngsi-ld/v1/entityMaps/urn:ngsi-ld:EntityMap:2"}
+    for _ in range(2):
+        assert values(await here.get(f"/temporal/entities?type=Sensor&{ALL}", **used)) == [9]
+    assert ["NGSILD-EntityMap" in headers for _, _, headers, _ in source.asked] == [False, True, False]

@@ -174,6 +174,18 @@ async def test_5_6_21_a_purge_deletes_nothing_that_is_not_registered(broker, oth
     assert not source.asked
 
 
+async def test_5_6_21_a_source_of_some_instances_of_attributes_is_not_asked_to_purge_all(broker, make_source):
+    source = await make_source(status=204)
+    await broker.register(source.endpoint, datasetId=["urn:d:1"])
+    assert (await broker.delete("/entities?type=Sensor")).status == 204
+    assert not source.asked
+    await broker.delete("/csourceRegistrations/urn:ngsi-ld:ContextSourceRegistration:1")
+    await broker.register(source.endpoint, datasetId=["urn:d:1"], mode="redirect")
+    refused = await broker.delete("/entities?type=Sensor")
+    assert (refused.status, refused.json["errors"][0]["error"]["status"]) == (207, 409)
+    assert not source.asked
+
+
 async def test_4_3_6_6_a_source_of_an_earlier_version_gets_what_it_knows(broker, source):
     source.status = 201
     await broker.register(source.endpoint, contextSourceInfo=[{"key": "ngsildConformance", "value": "1.3"}])

@@ -87,6 +87,7 @@ class Source:
     status: int = 200
     body: Any = None
     delay: float = 0.0
+    headers: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, str, Any, Any]] = field(default_factory=list)
     endpoint: str = ""
     _runner: web.AppRunner | None = None
@@ -110,7 +111,7 @@ class Source:
         self.asked.append((request.method, request.path_qs, request.headers, json.loads(content) if content else None))
         await asyncio.sleep(self.delay)
         if isinstance(self.body, bytes):
-            return web.Response(status=self.status, body=self.body)
-        return (
-            web.Response(status=self.status) if self.body is None else web.json_response(self.body, status=self.status)
-        )
+            return web.Response(status=self.status, body=self.body, headers=self.headers)
+        if self.body is None:
+            return web.Response(status=self.status, headers=self.headers)
+        return web.json_response(self.body, status=self.status, headers=self.headers)

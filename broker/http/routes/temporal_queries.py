@@ -10,7 +10,7 @@ from broker.core.ql.ast import EntitySelector
 from broker.http import params
 from broker.http.distributed_histories import query_by_map, query_distributed, retrieve_distributed
 from broker.http.distribution import inquiry_for, sources_of
-from broker.http.entity_maps import map_header, named_or_none, wants_map
+from broker.http.entity_maps import map_header, map_of_one, named_or_none, wants_map
 from broker.http.message import Header, Request, Response
 from broker.http.negotiate import PLAIN, answer_type, context_of, read_object
 from broker.http.paging import paging_of
@@ -51,6 +51,8 @@ async def retrieve(ports: Ports, request: Request) -> Response:
         found = await aggregate_evolution(ports, request.tenant, entity_id, view.demand, view.aggregation)
     else:
         found = await retrieve_evolution(ports, request.tenant, entity_id, view.demand)
+    if index is None and wants_map(request, request.parameters):
+        told.append(map_header(await map_of_one(ports, request, entity_id)))
     conformance = conformance_of(request)
     shown = show(found, context, view, conformance)[0]
     if isinstance(found, EvolutionPage):

@@ -109,7 +109,10 @@ def _dropped(question: Asking, purge: Purge) -> Names | None:
 
 
 def _is_exact(question: Asking, pairs: tuple[tuple[str, str], ...], purge: Purge) -> bool:
-    """Whether the question deletes nothing that the query does not find."""
+    """Whether the question deletes nothing that the query does not find, or that is not registered."""
+    if question.registration.dataset_ids is not None:
+        # Attributes are purged with all their instances.
+        return False
     names = {name for name, _ in pairs}
     if purge.query.q is not None and "q" not in names:
         return False

@@ -9,6 +9,7 @@ from broker.core.federate.plan import Asking, is_auxiliary, plan_questions
 from broker.core.federate.temporal_merge import merge_evolutions
 from broker.core.model.draft import SCOPE
 from broker.core.model.entity import Entity
+from broker.core.model.entity_map import LOCAL as HERE
 from broker.core.model.errors import BadRequestData, ResourceNotFound, TooManyResults
 from broker.core.model.instant import Instant
 from broker.core.ql.ast import EntityQuery, EntitySelector
@@ -34,7 +35,7 @@ class Found:
     """Evolutions out of all that sources and this broker have, in the order in which they were met.
 
     `edge` as `shorten` takes it. `total` where a count was asked for, `more` where others follow. `holders`: who has a
-    part of each, LOCAL or a registration; `maps`: the entity maps that sources used, by registration.
+    part of each, as EntityMap has it; `maps`: the entity maps that sources used, by registration.
     """
 
     evolutions: list[Evolution]
@@ -208,7 +209,7 @@ def _merged(held: Iterable[Evolution], told: Sequence[Told], demand: Demand) -> 
     """Put together what there is of each evolution: those found here come first, then in the order of the questions."""
     versions: dict[str, dict[str, Evolution]] = {each.id: {LOCAL: each} for each in held}
     supplements: dict[str, dict[str, Evolution]] = {}
-    found = Found([], holders={each: [LOCAL] for each in versions})
+    found = Found([], holders={each: [HERE] for each in versions})
     for number, each in enumerate(told):
         if each.warning is not None and each.warning not in found.warnings:
             found.warnings.append(each.warning)
