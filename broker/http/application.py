@@ -9,13 +9,16 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.staticfiles import StaticFiles
 
+from broker.core.model.errors import NgsiLdError
 from broker.http.deliveries import Deliveries, add_deliveries
 from broker.http.description import describe
 from broker.http.indexes import add_indexes
 from broker.http.metrics import Metrics
+from broker.http.problems import respond_to
 from broker.http.reference import render
 from broker.http.table import ROUTES
 from broker.http.versions import OURS
@@ -53,7 +56,15 @@ def application(
     _add_page(app)
     _describe_api(app, public_url)
     app.add_exception_handler(405, _refuse_method)
+    app.add_exception_handler(NgsiLdError, _refuse)
     return app
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """What the operation behind a route raised, as the API tells it."""
+    # The pattern, not the path: what stands in a path may be a name of somebody.
+    refused = respond_to(error, request.method, request.scope["route"].path)
+    return Response(refused.body, refused.status, {name.decode(): value.decode() for name, value in refused.headers})
 
 
 async def _refuse_method(request: Request, _error: Exception) -> JSONResponse:

@@ -6,11 +6,8 @@ from typing import Annotated, Any, TypeAlias
 from fastapi import FastAPI, Header, Query
 from fastapi.responses import JSONResponse
 from starlette.requests import Request
-from starlette.responses import Response
 
-from broker.core.model.errors import NgsiLdError
 from broker.http.message import headers_of
-from broker.http.problems import respond_to
 from broker.http.tenant import tenant_of
 
 Deliveries: TypeAlias = Callable[[str, str | None], Awaitable[list[dict[str, Any]]]]
@@ -38,10 +35,5 @@ def add_deliveries(app: FastAPI, deliveries: Deliveries) -> None:
         request: Request,
         subscription: Annotated[str | None, Query(description="The id of a subscription")] = None,
         _tenant: Annotated[str | None, Header(alias="NGSILD-Tenant", description="The tenant")] = None,
-    ) -> Response:
-        try:
-            tenant = tenant_of(headers_of(request.scope))
-            return JSONResponse(await deliveries(tenant, subscription))
-        except NgsiLdError as error:
-            refused = respond_to(error, "GET", "/deliveries")
-            return Response(refused.body, refused.status, media_type="application/json")
+    ) -> JSONResponse:
+        return JSONResponse(await deliveries(tenant_of(headers_of(request.scope)), subscription))

@@ -16,10 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker.core.federate.invitation import Invitation, write_invitation
-from broker.core.model.errors import AccessDenied, BadRequestData, NgsiLdError, OperationNotSupported
+from broker.core.model.errors import AccessDenied, BadRequestData, OperationNotSupported
 from broker.http.guarded import Door
 from broker.http.json_object import read_object
-from broker.http.problems import respond_to
 from broker.operations.membership import inviting, joining, leaving
 from broker.operations.membership.envelopes import require_safe
 from broker.operations.membership.ports import Membership
@@ -63,10 +62,6 @@ def add_federation(app: FastAPI, joining: Joining) -> None:
                 if membership is None:
                     raise OperationNotSupported(_WITHOUT)
                 answer = await handler(membership, request)
-            except NgsiLdError as error:
-                # The pattern, not the path: what stands in a path may be a name of somebody.
-                refused = respond_to(error, method, path)
-                return Response(refused.body, refused.status, media_type="application/json")
             finally:
                 if changes:
                     joining.changed()
