@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from broker.adapters.membership.keys import SecretKeys, kept_secret
 
@@ -116,6 +117,15 @@ class City:
         done = self.eclor("status", "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+
+def token_of(city: City, other: City) -> str:
+    """The token with which one goes to the other, as only who has its secret can read it."""
+    with MongoClient(city.mongo_url) as client:
+        (member,) = client[city.name]["members"].find({"alias": other.name})
+    token = SecretKeys(kept_secret(city.directory)).open(member["sealed"], member["credential"])
+    assert token is not None
+    return token
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pymongo import MongoClient
 from broker.adapters.membership.keys import SecretKeys, kept_secret
 from broker.core.federate.invitation import canonical
 from broker.operations.membership.envelopes import digest_of
-from tests.membership.conftest import City, free_port
+from tests.membership.conftest import City, free_port, token_of
 
 _RAW = CodecOptions(document_class=RawBSONDocument)
 ENTITIES = "/ngsi-ld/v1/entities"
@@ -139,7 +139,7 @@ def test_a_member_gets_by_its_token_what_it_was_offered_and_nothing_else(pair: t
     here.create("urn:ngsi-ld:Event:2", "Event", name=name, scope=["/sport"])
     here.create("urn:ngsi-ld:Person:1", "Person", name=name)
     assert there.join(here.invite("Event", "--attributes", "name", "--scopes", "/culture/#")).returncode == 0
-    token = _token_of(there, here)
+    token = token_of(there, here)
     bearer = {"Authorization": f"Bearer {token}"}
 
     assert _ids(here.ask("GET", ENTITIES + "?type=Event", **bearer)) == ["urn:ngsi-ld:Event:1"]
@@ -174,7 +174,7 @@ def test_a_member_writes_where_it_may_and_within_the_offer_alone(pair: tuple[Cit
     here.create("urn:ngsi-ld:Person:1", "Person", name={"type": "Property", "value": "Anne"})
     offer = ("Event", "--attributes", "name", "--operations", "createEntity,updateEntity,deleteEntity,retrieveEntity")
     assert there.join(here.invite(*offer)).returncode == 0
-    bearer = {"Authorization": f"Bearer {_token_of(there, here)}"}
+    bearer = {"Authorization": f"Bearer {token_of(there, here)}"}
     name = {"name": {"type": "Property", "value": "x"}}
     event = {"id": "urn:ngsi-ld:Event:1", "type": "Event", **name}
     assert here.ask("POST", ENTITIES, event, **bearer)[0] == 201
@@ -194,7 +194,7 @@ def test_no_token_is_ever_shown_logged_or_stored_in_the_clear(pair: tuple[City, 
     invited = here.invite("Event", "-o", str(tmp_path / "invitation.json"))
     assert stat.S_IMODE((tmp_path / "invitation.json").stat().st_mode) == 0o600
     assert there.join(invited, "--both").returncode == 0
-    secrets = [invited["invitation"]["token"], _token_of(there, here), _token_of(here, there)]
+    secrets = [invited["invitation"]["token"], token_of(there, here), token_of(here, there)]
     secrets += [here.operator_token, there.operator_token]
     assert _ids(there.ask("GET", ENTITIES + "?type=Event")) == []
     there.ask("POST", "/federation/members", {}, Authorization=f"Bearer {secrets[0]}")
@@ -279,7 +279,7 @@ def test_a_departure_that_is_sent_once_more_does_not_end_a_later_membership(pair
     here, there = pair
     assert there.join(here.invite()).returncode == 0
     keys = SecretKeys(kept_secret(there.directory))
-    ended = digest_of(_token_of(there, here))
+    ended = digest_of(token_of(there, here))
     content = {"type": "EclorDeparture", "from": keys.public_key, "ends": ended}
     content["to"] = SecretKeys(kept_secret(here.directory)).public_key
     departure = {"content": content, "signature": keys.sign(canonical(content))}
@@ -344,15 +344,6 @@ def test_a_broker_without_tls_for_other_machines_does_not_invite_unless_told_to(
     assert refused.returncode == 1
     assert "--allow-http" in refused.stderr
     assert city.eclor("invite", "--types", "Event", "--allow-http").returncode == 0
-
-
-def _token_of(city: City, other: City) -> str:
-    """The token with which one goes to the other, as only who has its secret can read it."""
-    with MongoClient(city.mongo_url) as client:
-        (member,) = client[city.name]["members"].find({"alias": other.name})
-    token = SecretKeys(kept_secret(city.directory)).open(member["sealed"], member["credential"])
-    assert token is not None
-    return token
 
 
 def _dumped(city: City) -> bytes:
