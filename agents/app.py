@@ -82,7 +82,7 @@ class Agents:
         self.devices.welcome = lambda names: self.backlog.replay(devices=names)
         self.intake = Intake(self.backlog, self.tally)
         self.observation = Observation(Supervision(self.devices, forwarder, self._spool, self.tally), Trace())
-        storage = Storage(self._broker, forwarder, self.tally)
+        storage = Storage(self._broker, forwarder, self.tally, alone=settings.mqtt_share is None)
         self._commanding_broker = NgsiLdCommands(settings.broker_url, tenant=settings.tenant)
         self._poster = HttpPoster()
         self._iot_store = _iot_store(settings.mongo_url)

@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,11 @@ class Imported:
     problems: tuple[str, ...] = ()
 
 
-def import_layout(root: Path, out: Path) -> Imported:
+def import_layout(root: Path, out: Path, began: Callable[[str, int], None] = lambda maker, devices: None) -> Imported:
     """Write every device of a checkout below `out`, replacing what an earlier import wrote.
+
+    Args:
+        began: Told of each maker whose devices come next, and how many of others there were.
 
     Raises:
         ValueError: `root` has not the layout, or `out` holds something else.
@@ -49,10 +52,14 @@ def import_layout(root: Path, out: Path) -> Imported:
     fresh = out.with_name(out.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
+    maker = None
     for found in read_layout(root):
         if isinstance(found, str):
             problems.append(found)
             continue
+        if found.maker != maker:
+            maker = found.maker
+            began(found.maker_name, result.models + result.without_codec)
         problems += [f"{found.maker}/{found.model}: {each}" for each in found.problems]
         if not _NAME.fullmatch(found.maker) or not _NAME.fullmatch(found.model):
             problems.append(f"{found.maker}/{found.model}: no identifier of small letters, digits, dots and dashes")

@@ -138,7 +138,9 @@ async def _answers(name: str, source: str, vectors: list[Vector]) -> list[dict[s
 
 
 def _import(directory: Path, out: Path) -> int:
-    result = import_layout(directory, out)
+    result = import_layout(
+        directory, out, lambda maker, devices: print(f"  {devices} devices, now {maker}", flush=True)
+    )
     for problem in result.problems:
         print(f"  {problem}", file=sys.stderr)
     print(

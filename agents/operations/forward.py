@@ -16,7 +16,7 @@ FAILURES_ALONE = 12
 """Failures (some four minutes) after which an entity that came alone is given up, so that those behind it go on."""
 
 
-Remaining: TypeAlias = Callable[[Sequence[dict[str, Any]]], Awaitable[Sequence[dict[str, Any]]]]
+Remaining: TypeAlias = Callable[[Sequence[dict[str, Any]], bool], Awaitable[Sequence[dict[str, Any]]]]
 _Answer = TypeVar("_Answer")
 
 
@@ -42,7 +42,7 @@ class Forwarder:
         """Store entities; returns the reasons for those that the broker refused, by id.
 
         Args:
-            remaining: Asked after a failure that leaves open whether entities were stored; gives those that were not.
+            remaining: Asked after a failure, and told whether it leaves open what was stored; gives what to send again.
         """
         backoff = self._backoff()
         while entities:
@@ -53,8 +53,8 @@ class Forwarder:
                 if away.answered and (settled := await self._settle(entities, tenant, backoff.attempts)) is not None:
                     return settled
                 await asyncio.sleep(backoff.next())
-                if away.doubtful and remaining is not None:
-                    entities = await remaining(entities)
+                if remaining is not None:
+                    entities = await remaining(entities, away.doubtful)
             else:
                 self._tally.count("batches")
                 return refused

@@ -61,16 +61,20 @@ class Write:
 class Storage:
     """Everything the agents tell the broker about entities goes through here."""
 
-    def __init__(self, broker: ContextBroker, forwarder: Forwarder, tally: Tally) -> None:
+    def __init__(self, broker: ContextBroker, forwarder: Forwarder, tally: Tally, *, alone: bool = True) -> None:
+        """`alone` says that no other agent writes to the same entities: what is known of their state stays true."""
         self._broker = broker
         self._forwarder = forwarder
         self._tally = tally
+        self._alone = alone
         self._newest: OrderedDict[_Key, Newest] = OrderedDict()
 
     async def store(self, writes: Sequence[Write]) -> dict[int, str]:
         """Store fragments in their order; the reasons for those that the broker refused, by position."""
         refused: dict[int, str] = {}
         tenants: dict[str | None, list[int]] = defaultdict(list)
+        if not self._alone:
+            self.forget()
         for n, write in enumerate(writes):
             tenants[write.tenant].append(n)
         for tenant, numbers in tenants.items():
@@ -93,21 +97,25 @@ class Storage:
         # Between this and the next line nobody else comes in: what another caller learned or forgot is seen.
         await self._learn(writes.values())
         current, late = self._split(writes)
-        refused = await self._send(tenant, current)
+        refused = await self._send(tenant, current, late)
         for n, write in late.items():
             reason = await self._append(write)
             if reason is not None:
                 refused[n] = reason
         return refused
 
-    async def _send(self, tenant: str | None, writes: dict[int, Write]) -> dict[int, str]:
-        """Bring current state up to date."""
+    async def _send(self, tenant: str | None, writes: dict[int, Write], late: dict[int, Write]) -> dict[int, str]:
+        """Bring current state up to date; what others overtake meanwhile is added to the late ones."""
 
-        async def remaining(entities: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        async def remaining(entities: Sequence[dict[str, Any]], doubtful: bool) -> list[dict[str, Any]]:
             sent = {id(each) for each in entities}
-            doubtful = {n: write for n, write in writes.items() if id(write.entity) in sent}
-            unstored = await self._forwarder.retry(partial(self._unstored, doubtful))
-            return [write.entity for write in unstored.values()]
+            left = {n: write for n, write in writes.items() if id(write.entity) in sent}
+            if doubtful:
+                left = await self._forwarder.retry(partial(self._unstored, left))
+            if not self._alone:
+                left = await self._anew(left, late)
+                writes.update(left)
+            return [write.entity for write in left.values()]
 
         if not writes:
             return {}
@@ -122,12 +130,22 @@ class Storage:
                 continue
             if occurrences[write.entity["id"]] > 1:
                 # Which of them was refused, the broker does not say.
-                reason = await self._alone(tenant, n, write)
+                reason = await self._singly(tenant, n, write)
             if reason is not None:
                 refused[n] = reason
         return refused
 
-    async def _alone(self, tenant: str | None, n: int, write: Write) -> str | None:
+    async def _anew(self, writes: dict[int, Write], late: dict[int, Write]) -> dict[int, Write]:
+        """Those that are still the newest; while this agent waited for the broker, others may have written to it."""
+        self.forget()
+        await self._learn(writes.values())
+        current, overtaken = self._split(writes)
+        for n, write in overtaken.items():
+            before = late[n].entity if n in late else {}
+            late[n] = Write({**before, **write.entity}, write.tenant, write.doubtful)
+        return current
+
+    async def _singly(self, tenant: str | None, n: int, write: Write) -> str | None:
         if not await self._forwarder.retry(partial(self._unstored, {n: write})):
             return None
         return (await self._forwarder.store([write.entity], tenant)).get(write.entity["id"])

@@ -26,14 +26,17 @@ class Evolving:
         self.history: list[tuple[str, str, int, Any]] = []
         self.keeps_history = history
         self.failures: list[str] = []
-        """`before`: fails without storing; `after`: stores and fails. One for each upsert."""
+        """`absent`: cannot be reached; `before`: fails without storing; `after`: stores and fails. One an upsert."""
+        self.meanwhile: dict[str, dict[str, int]] = {}
+        """State that another writes while one upsert fails."""
         self.refuse: set[Any] = set()
         self.asked = 0
 
     async def upsert(self, entities: Sequence[dict[str, Any]], tenant: str | None = None) -> dict[str, str]:
         failure = self.failures.pop(0) if self.failures else None
-        if failure == "before":
-            raise BrokerUnavailable("away", doubtful=True)
+        if failure in ("absent", "before"):
+            self.state.update(self.meanwhile)
+            raise BrokerUnavailable("away", doubtful=failure == "before")
         refused = {}
         for entity in entities:
             for name, attribute in entity.items():
@@ -80,9 +83,9 @@ def reading(value: Any, second: int, name: str = "t", entity_id: str = "urn:a", 
     return {"id": entity_id, "type": "T", name: attribute, **more, "@context": "https://example.org/c.jsonld"}
 
 
-def storage(broker: Evolving) -> tuple[Storage, Tally]:
+def storage(broker: Evolving, *, alone: bool = True) -> tuple[Storage, Tally]:
     tally = Tally()
-    return Storage(broker, Forwarder(broker, tally, backoff=lambda: Backoff(0.001, 0.002)), tally), tally
+    return Storage(broker, Forwarder(broker, tally, backoff=lambda: Backoff(0.001, 0.002)), tally, alone=alone), tally
 
 
 def values(broker: Evolving) -> list[Any]:
@@ -127,6 +130,31 @@ async def test_a_late_reading_is_dropped_where_there_is_no_history_and_never_ove
     assert await store.store([Write(reading(0, 5))]) == {}
     assert broker.state["urn:a"]["t"] == _START + 10 * _SECOND
     assert tally.counts["late_without_history"] == 1
+
+
+async def test_what_another_agent_stored_meanwhile_is_not_overwritten_by_what_is_older() -> None:
+    broker = Evolving()
+    one, other = (storage(broker, alone=False)[0] for _ in range(2))
+    await one.store([Write(reading(1, 10))])
+    await other.store([Write(reading(3, 30))])
+    await one.store([Write(reading(2, 20))])
+    assert broker.state["urn:a"]["t"] == _START + 30 * _SECOND
+    await one.store([Write(reading(4, 40))])
+    assert broker.state["urn:a"]["t"] == _START + 40 * _SECOND
+    assert values(broker) == [1, 3, 2, 4]
+
+
+@pytest.mark.parametrize("failure", ["absent", "before"])
+async def test_what_another_agent_stored_while_this_one_waited_for_the_broker_stays(failure: str) -> None:
+    broker = Evolving()
+    store, tally = storage(broker, alone=False)
+    await store.store([Write(reading(1, 10))])
+    broker.failures, broker.meanwhile = [failure], {"urn:a": {"t": _START + 30 * _SECOND}}
+    both = reading(2, 20)
+    await store.store([Write(both | {"u": both["t"]}), Write(reading(3, 25)), Write(reading(4, 40))])
+    assert broker.state["urn:a"] == {"t": _START + 40 * _SECOND, "u": _START + 20 * _SECOND}
+    assert sorted(values(broker)) == [1, 2, 2, 3, 4]
+    assert tally.counts["late"] == 2
 
 
 @pytest.mark.parametrize("failures", [["before"], ["after"], ["after", "before"], ["before", "after"], ["after"] * 3])

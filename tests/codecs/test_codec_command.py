@@ -236,6 +236,7 @@ def test_a_checkout_is_imported_with_its_catalogue(checkout, tmp_path, capsys):
     out = tmp_path / "data" / "codecs"
     assert main(["import", str(checkout), "--out", str(out)]) == 0
     printed = capsys.readouterr()
+    assert "0 devices, now " in printed.out
     assert "1 device models with a codec, 2 without" in printed.out
     assert "lamp-maker/broken" in printed.err
     assert "outside" in printed.err
