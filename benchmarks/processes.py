@@ -38,29 +38,35 @@ def stack(*options: str) -> Iterator[Stack]:
     """A fresh MongoDB and a broker on it with these options, both ended at the end."""
     directory = Path(tempfile.mkdtemp(prefix="eclor-bench-"))
     mongod = _start_mongod(directory)
-    port = _free_port()
     mongo_url = "mongodb://" + quote(str(directory / "mongod.sock"), safe="")
-    command = [
-        sys.executable,
-        "-m",
-        "broker",
-        "--port",
-        str(port),
-        "--mongo-url",
-        mongo_url,
-        "--log-level",
-        "warning",
-        *options,
-    ]
-    broker = subprocess.Popen(command)
+    try:
+        with _broker(mongo_url, *options) as (url, pid):
+            yield Stack(url, mongo_url, pid, mongod.pid)
+    finally:
+        mongod.terminate()
+        mongod.wait(20)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def neighbour(of: Stack, name: str) -> Iterator[str]:
+    """The URL of another broker, which has a database of its own on the same MongoDB; ended at the end."""
+    with _broker(of.mongo_url, "--database", name, "--alias", name) as (url, _):
+        yield url
+
+
+@contextmanager
+def _broker(mongo_url: str, *options: str) -> Iterator[tuple[str, int]]:
+    """The URL and the process id of a broker with these options."""
+    port = _free_port()
+    command = [sys.executable, "-m", "broker", "--port", str(port), "--mongo-url", mongo_url]
+    broker = subprocess.Popen([*command, "--log-level", "warning", *options])
     try:
         _wait(f"http://127.0.0.1:{port}/health", broker)
-        yield Stack(f"http://127.0.0.1:{port}", mongo_url, broker.pid, mongod.pid)
+        yield f"http://127.0.0.1:{port}", broker.pid
     finally:
-        for process in (broker, mongod):
-            process.terminate()
-            process.wait(20)
-        shutil.rmtree(directory, ignore_errors=True)
+        broker.terminate()
+        broker.wait(20)
 
 
 async def settle(stack_: Stack) -> None:

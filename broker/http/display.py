@@ -30,6 +30,8 @@ from broker.operations.ports import Ports
 
 _MEMBERS = frozenset(("id", "type", "scope"))
 _PLAIN = Representation()
+_WITH_TIMES = Representation(sys_attrs=True)
+"""What brokers ask for that put an answer together from several (clause 4.5.5.3)."""
 _MAX_LEVEL = 5  # each level is one more read of the store, and multiplies what is read
 _UNLINKED = Linking()
 
@@ -49,8 +51,8 @@ class Display:
         Raises ResourceNotFound where `pick` and `omit` leave nothing of it (clause 5.7.1.4).
         """
         representation = self.representation
-        if self._is_plain:
-            return _written(entity, context)
+        if self._is_common:
+            return _written(entity, context, representation)
         entity = self._amended(entity, context, representation)
         shown = await self._linked(ports, tenant, [entity], context, single=True) if self.linking.mode else None
         if shown is None:
@@ -66,23 +68,23 @@ class Display:
 
         Entities of which `pick` and `omit` leave nothing are left out: an empty object would be no entity.
         """
-        if self._is_plain:
-            return [_written(entity, context) for entity in entities]
+        representation = self.representation
+        if self._is_common:
+            return [_written(entity, context, representation) for entity in entities]
         if self.conformance is not None:
-            entities = [self._amended(entity, context, self.representation) for entity in entities]
+            entities = [self._amended(entity, context, representation) for entity in entities]
         if self.linking.mode:
             return await self._linked(ports, tenant, entities, context, single=False)
         if self.media_type == GEO_JSON:
-            return feature_collection(entities, context, self.representation)
-        representation = self.representation
+            return feature_collection(entities, context, representation)
         shown = [represent(entity, context, representation) for entity in entities]
         return shown if representation.pick is None and representation.omit is None else list(filter(None, shown))
 
     @property
-    def _is_plain(self) -> bool:
-        """Whether an entity looks the same to every such request with the same @context."""
+    def _is_common(self) -> bool:
+        """Whether an entity looks the same to every such request with the same @context, and there are many."""
         return (
-            self.representation is _PLAIN
+            (self.representation is _PLAIN or self.representation is _WITH_TIMES)
             and self.media_type == JSON
             and not self.linking.mode
             and self.conformance is None
@@ -154,17 +156,19 @@ def read_display(
         geometry_dataset=datasets[0] if len(datasets) == 1 and datasets[0] != "@none" else None,
     )
     form = projected(representation, pick, omit)
-    return Display(_PLAIN if form == _PLAIN else form, media_type, linking, conformance)
+    form = next((each for each in (_PLAIN, _WITH_TIMES) if each == form), form)
+    return Display(form, media_type, linking, conformance)
 
 
-def _written(entity: Entity, context: ActiveContext) -> orjson.Fragment:
-    """The entity in plain normalized form as JSON text, which is kept with it: a query of 100 costs half as much."""
+def _written(entity: Entity, context: ActiveContext, representation: Representation) -> orjson.Fragment:
+    """The entity as JSON text, which is kept with it for the last @context: a query of 100 costs half as much."""
     kept = entity.rendered
-    if kept is not None and kept[0] is context:
-        fragment: orjson.Fragment = kept[1]
-        return fragment
-    fragment = orjson.Fragment(orjson.dumps(represent(entity, context, _PLAIN)))
-    entity.rendered = (context, fragment)
+    if kept is None or kept[0] is not context:
+        kept = entity.rendered = [context, None, None]
+    place = 2 if representation is _WITH_TIMES else 1
+    fragment: orjson.Fragment | None = kept[place]
+    if fragment is None:
+        fragment = kept[place] = orjson.Fragment(orjson.dumps(represent(entity, context, representation)))
     return fragment
 
 

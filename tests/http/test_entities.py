@@ -53,6 +53,27 @@ async def test_6_3_11_system_attributes_come_on_request_alone(client: Client) ->
     assert {"createdAt", "modifiedAt"} <= (await client.get(f"/entities/{SENSOR}?options=sysAttrs")).json.keys()
 
 
+async def test_6_3_11_each_request_is_answered_in_its_own_form_and_context(client: Client) -> None:
+    context = await client.post("/jsonldContexts", {"@context": CONTEXT})
+    link = {"Link": f'<{PUBLIC_URL}{context.headers["location"]}>; rel="http://www.w3.org/ns/json-ld#context"'}
+    await fill(client, 1)
+    path = "/entities?local=true"
+    forms = {
+        (path, ""): await client.get(path),
+        (f"{path}&options=sysAttrs", ""): await client.get(f"{path}&options=sysAttrs"),
+        (path, "own"): await client.call("GET", path, headers=link),
+        (f"{path}&options=sysAttrs", "own"): await client.call("GET", f"{path}&options=sysAttrs", headers=link),
+    }
+    assert len({each.body for each in forms.values()}) == len(forms)
+    for (asked, own), before in [*forms.items(), *reversed(forms.items())]:
+        again = await client.call("GET", asked, headers=link) if own else await client.get(asked)
+        assert again.body == before.body
+    await client.patch(f"/entities/{SENSOR}/attrs", {"temperature": {"type": "Property", "value": 99}})
+    for asked, own in forms:
+        again = await client.call("GET", asked, headers=link) if own else await client.get(asked)
+        assert b"99" in again.body
+
+
 async def test_5_7_1_attrs_pick_omit_and_type_narrow_what_is_retrieved(client: Client) -> None:
     await fill(client, 1)
     assert (await client.get(f"/entities/{SENSOR}?attrs=location")).json.keys() == {"id", "type", "location"}
