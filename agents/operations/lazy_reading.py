@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import orjson
@@ -29,6 +30,14 @@ SILENCE = 60_000_000
 DEVICES_KNOWN = 50_000
 """Devices whose last values are kept, some 0.5 KB each."""
 _Values: TypeAlias = dict[str, tuple[Any, Instant]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Question:
+    """What a device is being asked."""
+
+    names: frozenset[str]
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def _now() -> Instant:
@@ -52,8 +61,7 @@ class LazyReading:
         self._now = now
         self._known: OrderedDict[str, _Values] = OrderedDict()
         self._silent: dict[str, Instant] = {}
-        self._asked: dict[str, asyncio.Task[None]] = {}
-        self._heard: dict[str, asyncio.Event] = {}
+        self._asked: dict[str, dict[_Question, asyncio.Task[None]]] = {}
 
     def heard(self, device: Device, said: Mapping[str, Any], at: Instant) -> None:
         """A device sent measures or results; what they say of lazy attributes is kept."""
@@ -68,20 +76,17 @@ class LazyReading:
         if len(self._known) > DEVICES_KNOWN:
             self._known.popitem(last=False)
         self._silent.pop(device.id, None)
-        if device.id in self._heard:
-            self._heard[device.id].set()
+        for question in self._asked.get(device.id, ()):
+            if question.names & found.keys():
+                question.answered.set()
 
     async def read(self, device: Device, names: Sequence[str] | None = None) -> dict[str, Any]:
         """Lazy attributes of a device, normalized: fresh where it answers, else as it said last; none it never said."""
         lazy = [each.name for each in device.provisioned.lazy if names is None or each.name in names]
-        wanted = [name for name in lazy if not self._is_fresh(device, name)]
+        wanted = frozenset(name for name in lazy if not self._is_fresh(device, name))
         if wanted:
-            # Several readers at once ask once; the question outlives the reader that first had it.
-            task = self._asked.get(device.id)
-            if task is None:
-                task = self._asked[device.id] = asyncio.create_task(self._ask(device, wanted))
-                task.add_done_callback(lambda done: self._asked.pop(device.id, None))
-            await asyncio.shield(task)
+            # The question outlives the reader that first had it.
+            await asyncio.shield(self._asking(device, wanted))
         found = {}
         for name, (value, at) in self._known.get(device.id, {}).items():
             if name in lazy:
@@ -91,26 +96,39 @@ class LazyReading:
                     continue
         return found
 
-    async def _ask(self, device: Device, names: Sequence[str]) -> None:
+    def _asking(self, device: Device, wanted: frozenset[str]) -> asyncio.Task[None]:
+        """The question for these; of several readers at once the first one asks."""
+        under_way = self._asked.setdefault(device.id, {})
+        for question, task in under_way.items():
+            if wanted <= question.names:
+                return task
+        question = _Question(wanted)
+        under_way[question] = asyncio.create_task(self._ask(device, question))
+        under_way[question].add_done_callback(lambda done: self._done(device.id, question))
+        return under_way[question]
+
+    def _done(self, device_id: str, question: _Question) -> None:
+        del self._asked[device_id][question]
+        if not self._asked[device_id]:
+            del self._asked[device_id]
+
+    async def _ask(self, device: Device, question: _Question) -> None:
         told = device.provisioned
-        asked = [each.object_id for each in told.lazy if each.name in names]
+        asked = [each.object_id for each in told.lazy if each.name in question.names]
         silent_since = self._silent.get(device.id)
         patient = silent_since is None or self._now() - silent_since > SILENCE
         if told.endpoint and told.transport != "MQTT":
             await self._post(device, asked)
         elif device.api_key is not None and not told.lorawan and told.transport != "HTTP":
-            event = self._heard[device.id] = asyncio.Event()
             try:
                 topic = f"/{device.api_key}/{told.device_id}/cmd"
                 taken = await self._publisher.publish(topic, _question(device, asked), qos=0, retain=False)
                 if taken and patient:
-                    await asyncio.wait_for(event.wait(), self._patience)
+                    await asyncio.wait_for(question.answered.wait(), self._patience)
             except TimeoutError:
                 self._silent[device.id] = self._now()
                 if len(self._silent) > DEVICES_KNOWN:
                     del self._silent[next(iter(self._silent))]
-            finally:
-                del self._heard[device.id]
 
     async def _post(self, device: Device, asked: Sequence[str]) -> None:
         told = device.provisioned

@@ -84,6 +84,20 @@ async def test_several_readers_at_once_ask_once_and_a_fresh_value_is_not_asked_f
     assert len(setting.field.published) == 2
 
 
+async def test_who_reads_something_else_meanwhile_has_the_device_asked_for_that(setting: Setting) -> None:
+    room = await setting.device(lazy=[*LAZY, {"name": "door", "type": "Text"}])
+    battery = asyncio.create_task(setting.reading.read(room, ["battery"]))
+    await eventually(lambda: bool(setting.field.published))
+    door = asyncio.create_task(setting.reading.read(room, ["door"]))
+    await eventually(lambda: len(setting.field.published) == 2)
+    assert setting.field.published[1] == ("/k/d1/cmd", b'{"door":""}')
+    setting.reading.heard(room, {"b": 50}, NOW)
+    assert (await battery)["battery"]["value"] == 0.5
+    assert not door.done()
+    setting.reading.heard(room, {"door": "open"}, NOW)
+    assert (await door)["door"]["value"] == "open"
+
+
 async def test_what_a_silent_device_said_last_is_answered_and_nobody_waits_for_it_again_soon(setting: Setting) -> None:
     room = await setting.device()
     setting.reading.heard(room, {"b": 20}, NOW - 10 * FRESH)
