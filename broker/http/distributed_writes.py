@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from broker.core.federate.bodies import body_of, only, rewritten
 from broker.core.federate.index import RegistrationIndex
@@ -15,6 +14,7 @@ from broker.core.federate.plan import registered_types
 from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.entity import Entity
+from broker.core.model.uri import segment
 from broker.http.distribution import inquiry_for
 from broker.http.message import Request, Response
 from broker.http.problems import problem_details
@@ -24,18 +24,15 @@ from broker.operations.federation import Forward
 from broker.operations.ports import Ports
 from broker.operations.results import UpdateResult
 
-SAFE = ":@!$&'()*+,;=~-._"
-"""What may stand in a segment of a path as it is (RFC 3986, section 3.3)."""
-
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A request that changes one entity: its operation (clause 4.20), the entity or fragment, expanded and as sent.
+    """A request that changes one entity or its evolution: operation (clause 4.20), what is given, expanded and as sent.
 
     `document` None: there is no body. `path` is that of the resource below /ngsi-ld/v1, percent-encoded, without the
-    attribute's name, which is `attribute` where the operation is about one. `whole`: about all of the entity.
+    name of the `attribute` and the `instance_id` that it is about, if any. `whole`: about all of the entity.
     """
 
     operation: str
@@ -43,7 +40,13 @@ class Change:
     entity: Entity
     document: Any = None
     attribute: str | None = None
+    instance_id: str | None = None
     whole: bool = False
+
+    @property
+    def names(self) -> Names:
+        """The attributes that it is about."""
+        return frozenset(self.entity.attributes) if self.attribute is None else frozenset((self.attribute,))
 
 
 async def distribute_entity(
@@ -114,15 +117,14 @@ async def _divide(
     inquiry = await inquiry_for(ports, request, index, context)
     entity = change.entity
     types = await _types(ports, request.tenant, change)
-    names = frozenset(entity.attributes) if change.attribute is None else frozenset((change.attribute,))
     put = partial(_forward, request, context, change, types is None)
-    operation = Write(change.operation, entity.id, types, names, put, change.whole)
+    operation = Write(change.operation, entity.id, types, change.names, put, change.whole)
     return await write(inquiry, operation, lambda left: local(only(entity, left)))
 
 
 def entity_path(entity_id: str, rest: str = "") -> str:
     """The path of an entity's resource, or of one below it."""
-    return f"/entities/{quote(entity_id, safe=SAFE)}{rest}"
+    return f"/entities/{segment(entity_id)}{rest}"
 
 
 async def _types(ports: Ports, tenant: str, change: Change) -> tuple[str, ...] | None:
@@ -156,7 +158,7 @@ def _forward(
     if body is not None:
         body = _body(change, client, names, registration)
     if change.attribute is not None:
-        path += "/" + quote(named(change.attribute), safe=SAFE)
+        path += "/" + segment(named(change.attribute))
     return Forward(request.method, path, tuple(parameters.items()), context, body)
 
 

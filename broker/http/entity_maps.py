@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from urllib.parse import quote
 
 import orjson
 
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.entity_map import EntityMap, named_by
 from broker.core.model.errors import BadRequestData
+from broker.core.model.uri import segment
 from broker.core.ql.ast import EntitySelector
 from broker.core.temporal.aggregate import parse_duration
 from broker.http import params
@@ -17,7 +17,6 @@ from broker.http.responses import ROOT
 from broker.operations.entity_maps import find_entity_map, keep_map, retrieve_entity_map
 from broker.operations.ports import Ports
 
-_SAFE = ":@!$&'()*+,;=~-._"
 _MONTH = 30 * 24 * 3_600_000_000
 """Microseconds: it is a suggestion, and no map lasts that long."""
 
@@ -90,7 +89,7 @@ _FILTERS = (
 
 def map_header(entity_map: EntityMap) -> Header:
     """The header that tells the location of a map."""
-    return ENTITY_MAP, LOCATION.format(quote(entity_map.id, safe=_SAFE)).encode()
+    return ENTITY_MAP, LOCATION.format(segment(entity_map.id)).encode()
 
 
 def wants_map(request: Request, parameters: Mapping[str, str]) -> bool:

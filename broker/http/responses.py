@@ -1,11 +1,11 @@
 """Responses that carry no error (clause 6.3.6)."""
 
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 
 from broker.core.jsonld.context import ActiveContext
+from broker.core.model.uri import segment
 from broker.http.message import (
     CONTENT_LENGTH,
     CONTENT_TYPE,
@@ -19,7 +19,6 @@ from broker.http.negotiate import CONTEXT_RELATION, GEO_JSON, JSON, JSON_LD
 from broker.http.versions import OURS, Conformance, applied, preferred_version
 
 ROOT = "/ngsi-ld/v1"
-_SAFE = ":@!$&'()*+,;=~-._"
 _NOTHING: list[Header] = [(CONTENT_LENGTH, b"0")]
 _TYPES = {name: (CONTENT_TYPE, name.encode()) for name in (JSON, JSON_LD, GEO_JSON)}
 
@@ -31,7 +30,7 @@ def no_content() -> Response:
 
 def created(collection: str, identifier: str) -> Response:
     """201 with the relative path of what was created, `collection` being for example `/entities`."""
-    location = f"{ROOT}{collection}/{quote(identifier, safe=_SAFE)}"
+    location = f"{ROOT}{collection}/{segment(identifier)}"
     return Response(201, [(LOCATION, location.encode()), *_NOTHING])
 
 

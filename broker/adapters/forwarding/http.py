@@ -5,7 +5,6 @@ import re
 import ssl
 import time
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -15,6 +14,7 @@ from broker.core.federate.loop import write_via
 from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.entity_map import named_by
+from broker.core.model.uri import segment
 from broker.operations.federation import Answer, Failure, Forward, Origin
 
 DEFAULT_TIMEOUT = 6.0
@@ -39,7 +39,6 @@ _OURS = frozenset(
     )
 )
 """What the connection or the registration itself decides; `contextSourceInfo` can't override it (clause 6.3.19)."""
-_SAFE = ":@!$&'()*+,;=~-._"
 _NEXT = re.compile(r';\s*rel="?next\b')
 _CONTEXT_LINK = re.compile(r'<([^<>]*)>[^<]*rel="?http://www\.w3\.org/ns/json-ld#context')
 
@@ -179,7 +178,7 @@ def _written(
     if registration.tenant:
         headers["NGSILD-Tenant"] = registration.tenant
     if forward.entity_map is not None:
-        headers["NGSILD-EntityMap"] = f"/ngsi-ld/v1/entityMaps/{quote(forward.entity_map, safe=_SAFE)}"
+        headers["NGSILD-EntityMap"] = f"/ngsi-ld/v1/entityMaps/{segment(forward.entity_map)}"
     context = forward.context
     inside = forward.body is not None and registration.context is None and _is_inside(info, forward.body, context)
     if context.link is not None and not inside:

@@ -23,8 +23,8 @@ class EntityMap:
     """`sources`: entity id to the ids of the registrations that hold it, or LOCAL, in the order in which they are met.
 
     `linked`: registration id to the id of the entity map that its source keeps for the same requests. `query` tells the
-    filters that it was made with from others; empty: it was made for one entity. `owner` is the federation member that it
-    was made for; empty: it is for all others.
+    filters that it was made with from others; empty: it was made for one entity. `owner` is the federation member for
+    which it was made; empty: it is for all others.
     """
 
     id: str

@@ -7,7 +7,8 @@ from broker.core.jsonld.expand_temporal import expand_one_sample, expand_tempora
 from broker.core.model.draft import SCOPE
 from broker.core.model.entity import Entity
 from broker.http import params
-from broker.http.distributed_temporal import EvolutionChange, distribute_evolution
+from broker.http.distributed_temporal import EVOLUTIONS, distribute_evolution, evolution_path
+from broker.http.distributed_writes import Change
 from broker.http.distribution import sources_of
 from broker.http.message import Request, Response
 from broker.http.negotiate import context_of, read_object
@@ -26,9 +27,9 @@ async def upsert(ports: Ports, request: Request) -> Response:
 
     async def here(part: Entity) -> Response:
         is_new = await temporal.upsert_evolution(ports, request.tenant, part)
-        return created("/temporal/entities", part.id) if is_new else no_content()
+        return created(EVOLUTIONS, part.id) if is_new else no_content()
 
-    return await _divided(ports, request, context, EvolutionChange("upsertTemporal", entity, document), here)
+    return await _divided(ports, request, context, Change("upsertTemporal", EVOLUTIONS, entity, document), here)
 
 
 async def delete(ports: Ports, request: Request) -> Response:
@@ -39,7 +40,7 @@ async def delete(ports: Ports, request: Request) -> Response:
         await temporal.delete_evolution(ports, request.tenant, entity_id)
         return no_content()
 
-    change = EvolutionChange("deleteTemporal", _nothing(entity_id), whole=True)
+    change = Change("deleteTemporal", evolution_path(entity_id), _nothing(entity_id), whole=True)
     return await _divided(ports, request, None, change, here)
 
 
@@ -53,7 +54,7 @@ async def add_attributes(ports: Ports, request: Request) -> Response:
         await temporal.add_attributes(ports, request.tenant, entity_id, part)
         return no_content()
 
-    change = EvolutionChange("appendAttrsTemporal", fragment.with_(id=entity_id), document)
+    change = Change("appendAttrsTemporal", evolution_path(entity_id, "/attrs"), fragment.with_(id=entity_id), document)
     return await _divided(ports, request, context, change, here)
 
 
@@ -71,7 +72,7 @@ async def delete_attribute(ports: Ports, request: Request) -> Response:
         await temporal.delete_attribute(ports, request.tenant, entity_id, attribute, dataset_id, delete_all=every)
         return no_content()
 
-    change = EvolutionChange("deleteAttrsTemporal", _nothing(entity_id), attribute=attribute)
+    change = Change("deleteAttrsTemporal", evolution_path(entity_id, "/attrs"), _nothing(entity_id), None, attribute)
     return await _divided(ports, request, context, change, here)
 
 
@@ -88,7 +89,8 @@ async def modify_instance(ports: Ports, request: Request) -> Response:
         return no_content()
 
     given = _nothing(entity_id).with_(attributes={attribute: [instance]})
-    change = EvolutionChange("updateAttrInstanceTemporal", given, document, attribute, instance_id)
+    path = evolution_path(entity_id, "/attrs")
+    change = Change("updateAttrInstanceTemporal", path, given, document, attribute, instance_id)
     return await _divided(ports, request, context, change, here)
 
 
@@ -103,7 +105,8 @@ async def delete_instance(ports: Ports, request: Request) -> Response:
         await temporal.delete_instance(ports, request.tenant, entity_id, attribute, instance_id)
         return no_content()
 
-    change = EvolutionChange("deleteAttrInstanceTemporal", _nothing(entity_id), None, attribute, instance_id)
+    path = evolution_path(entity_id, "/attrs")
+    change = Change("deleteAttrInstanceTemporal", path, _nothing(entity_id), None, attribute, instance_id)
     return await _divided(ports, request, context, change, here)
 
 
@@ -111,7 +114,7 @@ async def _divided(
     ports: Ports,
     request: Request,
     context: ActiveContext | None,
-    change: EvolutionChange,
+    change: Change,
     here: Callable[[Entity], Awaitable[Response]],
 ) -> Response:
     """Do the change here, or in part at sources where registrations have one."""

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 
@@ -15,6 +14,7 @@ from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.entity import Entity
 from broker.core.model.errors import NgsiLdError
+from broker.core.model.uri import segment
 from broker.core.ql.types import TypeSelection
 from broker.operations.federation import Answer, Failure, Federation, Forward, Origin
 from broker.operations.ports import Ports
@@ -23,8 +23,6 @@ MAX_QUESTIONS = 100
 """Questions put for one request, in the order of their registrations' creation; of the others a warning tells."""
 PAGE = 1_000
 """Entities asked for at a time: the most that brokers commonly give."""
-
-_SAFE = ":@!$&'()*+,;=~-._"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +233,7 @@ def keeps_maps(registration: Registration) -> bool:
 
 def retrieval(question: Asking, pairs: tuple[tuple[str, str], ...], context: ActiveContext) -> Forward:
     """A retrieval of the one entity that a question is about."""
-    path = f"/entities/{quote(question.selector.ids[0], safe=_SAFE)}"
+    path = f"/entities/{segment(question.selector.ids[0])}"
     return Forward("GET", path, tuple(pair for pair in pairs if pair[0] != "id"), context)
 
 

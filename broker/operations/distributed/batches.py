@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from broker.core.federate.bodies import body_of, only
 from broker.core.federate.plan import Part, split
@@ -12,12 +11,12 @@ from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.entity import Entity
 from broker.core.model.errors import AlreadyExists, NgsiLdError, OperationNotSupported, ResourceNotFound
+from broker.core.model.uri import segment
 from broker.operations.distributed.asking import Inquiry
 from broker.operations.distributed.writes import Names, error_of, refusal
 from broker.operations.federation import Forward
 from broker.operations.results import BatchResult
 
-_SAFE = ":@!$&'()*+,;=~-._"
 _AT_ONCE = 16
 """Single requests to one source at a time, where it takes no batches."""
 
@@ -183,7 +182,7 @@ async def _send_single(
         method, path = _RESOURCES[operation]
         forward = Forward(
             method,
-            "/entities" + path.format(quote(item.entity.id, safe=_SAFE)),
+            "/entities" + path.format(segment(item.entity.id)),
             batch.single_parameters,
             registration.context or item.context,
             None if item.document is None else _body(item, names, registration),

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from broker.core.federate.loop import is_loop
 from broker.core.federate.match import SourceFilter
 from broker.core.federate.plan import Asking, plan_questions
 from broker.core.model.entity_map import LOCAL, EntityMap
 from broker.core.model.errors import TooManyResults
+from broker.core.model.uri import segment
 from broker.core.ql.ast import EntityQuery
 from broker.operations.distributed.asking import Inquiry, SourceWarning
 from broker.operations.distributed.listing import Holders, Listed, Listing, list_held
@@ -27,7 +27,6 @@ _MAKING = "createEntityMapQueryEntity"
 _QUERYING = ("queryEntity", "queryBatch")
 _SECOND = 1_000_000
 _AT_ONCE = 1_000
-_SAFE = ":@!$&'()*+,;=~-._"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +106,6 @@ async def follow(inquiry: Inquiry, entity_map: EntityMap, method: str, operation
             continue
         if is_loop(registration, journey.via, journey.alias):
             continue
-        path = f"/entityMaps/{quote(map_id, safe=_SAFE)}"
+        path = f"/entityMaps/{segment(map_id)}"
         asked.append(inquiry.send(registration, Forward(method, path, (), inquiry.origin.context, body)))
     await asyncio.gather(*asked)

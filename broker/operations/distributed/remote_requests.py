@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 from uuid import uuid4
 
 from broker.core.federate.passing import DELETE, UPDATE
 from broker.core.federate.registration import Registration
 from broker.core.model.entity import NGSILD_NULL
+from broker.core.model.uri import segment
 from broker.operations.distributed.subscriptions import RemoteSubscription
 from broker.operations.federation import Answer, Forward, Forwarder, Origin, Registry
 from broker.operations.ports import ContextLoader
@@ -17,7 +18,6 @@ from broker.operations.registrations import load_registration
 PATH = "/notifications/"
 """Where sources send what they tell, below /ngsi-ld/v1, followed by the token."""
 _SUBSCRIPTIONS = "/subscriptions"
-_SAFE = ":@!$&'()*+,;=~-._"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class SourceRequests:
         return body
 
     def _path(self, remote: RemoteSubscription) -> str:
-        return f"{_SUBSCRIPTIONS}/{quote(remote.remote_id, safe=_SAFE)}"
+        return f"{_SUBSCRIPTIONS}/{segment(remote.remote_id)}"
 
     async def _send(
         self, remote: RemoteSubscription, registration: Registration, via: str, method: str, path: str, body: Any

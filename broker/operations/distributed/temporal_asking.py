@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote
 
 from broker.core.federate.plan import Asking
 from broker.core.federate.temporal_merge import identity
@@ -15,6 +14,7 @@ from broker.core.federate.temporal_plan import admitted_evolution
 from broker.core.federate.temporal_received import received_evolution
 from broker.core.model.errors import NgsiLdError
 from broker.core.model.instant import Instant, format_instant
+from broker.core.model.uri import segment
 from broker.core.ql.temporal import TemporalQuery
 from broker.core.temporal.evolution import Demand, Evolution
 from broker.core.temporal.sample import Sample
@@ -27,7 +27,6 @@ PAGE = 100
 MAX_PARTS = 50
 """Requests for one range that a source gives in parts: with parts of a thousand a day of every two seconds."""
 
-_SAFE = ":@!$&'()*+,;=~-._"
 _BEGINNING = TemporalQuery(0, None)
 _PARTIAL = 206
 
@@ -81,7 +80,7 @@ class _Conversation:
             entity_id = told.question.selector.ids[0]
             hidden = ("id", "type")
             pairs = tuple(pair for pair in parameters.of(told.question, self._context) if pair[0] not in hidden)
-            await self._range(f"/temporal/entities/{quote(entity_id, safe=_SAFE)}", pairs, self._demand.query)
+            await self._range(f"/temporal/entities/{segment(entity_id)}", pairs, self._demand.query)
             return told
         received, query = 0, self._demand.query or _BEGINNING
         while received < need and told.warning is None:
