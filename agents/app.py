@@ -86,6 +86,18 @@ class Agents:
         self._commanding_broker = NgsiLdCommands(settings.broker_url, tenant=settings.tenant)
         self._poster = HttpPoster()
         self._iot_store = _iot_store(settings.mongo_url)
+        self.iot = self._make_iot(settings, storage)
+        observer = self.iot.observer(self.observation)
+        self._ingest = Ingest(self.backlog, self.devices, self._sandbox, storage, self.tally, observer)
+        self._ready = False
+        self.status = Status(
+            mqtt_connected=lambda: self._source.connected and (self._network is None or self._network.connected),
+            codec_restarts=lambda: self._sandbox.restarts,
+            ready=lambda: self._ready,
+            waiting=lambda: (self.backlog.count, self.backlog.size),
+        )
+
+    def _make_iot(self, settings: Settings, storage: Storage) -> Iot:
         outside = Outside(
             broker=self._commanding_broker,
             publisher=self._source if self._network is None else Publishers(self._source, self._network),
@@ -97,22 +109,13 @@ class Agents:
             account=settings.thingpark_account,
             credential=broker_credential(settings.token),
         )
-        self.iot = Iot(
+        return Iot(
             self.devices,
             storage,
             self.tally,
             outside,
             context=settings.iot_context or CORE_CONTEXT,
             welcome=lambda names: self.backlog.replay(devices=names),
-        )
-        observer = self.iot.observer(self.observation)
-        self._ingest = Ingest(self.backlog, self.devices, self._sandbox, storage, self.tally, observer)
-        self._ready = False
-        self.status = Status(
-            mqtt_connected=lambda: self._source.connected and (self._network is None or self._network.connected),
-            codec_restarts=lambda: self._sandbox.restarts,
-            ready=lambda: self._ready,
-            waiting=lambda: (self.backlog.count, self.backlog.size),
         )
 
     async def open(self) -> None:

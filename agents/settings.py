@@ -97,21 +97,11 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
             option, type=number, default=environment.get(variable, default), help=f"{text} [{variable}]"
         )
     given = parser.parse_args(arguments)
-    if not 0 <= given.port <= 65_535:
-        parser.error("--port is a number from 0 to 65535")
-    if not 0 <= given.south_port <= 65_535:
-        parser.error("--south-port is a number from 0 to 65535")
-    if given.spool_mb < 1:
-        parser.error("--spool-mb is a number from 1")
-    if given.token != _OFF and not re.fullmatch(_FITTING, given.token):
-        parser.error("--token is off, or at least 8 characters, none of them blank or beyond ASCII")
+    _check(parser, given)
     try:
         lorawan_tokens = read_tokens(given.lorawan_tokens, HTTP_NETWORKS)
     except ValueError as problem:
         parser.error(f"--lorawan-tokens: {problem}")
-    identifier, _, key = given.thingpark_account.partition(":")
-    if given.thingpark_account and not (identifier and _TUNNEL_KEY.fullmatch(key)):
-        parser.error("--thingpark-account is AS_ID:KEY, the key 32 hexadecimal digits")
     return Settings(
         broker_url=given.broker_url,
         mqtt_url=given.mqtt_url,
@@ -130,11 +120,30 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         lorawan_tokens=lorawan_tokens,
         token="" if given.token == _OFF else given.token,
         asks_nobody=given.token == _OFF,
-        thingpark_account=TunnelAccount(identifier, key) if identifier else None,
+        thingpark_account=_account(given.thingpark_account),
         data_dir=Path(given.data_dir),
         codecs_dir=Path(given.codecs_dir or Path(given.data_dir) / "codecs"),
         spool_mb=given.spool_mb,
     )
+
+
+def _check(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    """End the process with a message where a value is none of its option's."""
+    for option, port in (("--port", given.port), ("--south-port", given.south_port)):
+        if not 0 <= port <= 65_535:
+            parser.error(f"{option} is a number from 0 to 65535")
+    if given.spool_mb < 1:
+        parser.error("--spool-mb is a number from 1")
+    if given.token != _OFF and not re.fullmatch(_FITTING, given.token):
+        parser.error("--token is off, or at least 8 characters, none of them blank or beyond ASCII")
+    identifier, _, key = given.thingpark_account.partition(":")
+    if given.thingpark_account and not (identifier and _TUNNEL_KEY.fullmatch(key)):
+        parser.error("--thingpark-account is AS_ID:KEY, the key 32 hexadecimal digits")
+
+
+def _account(text: str) -> TunnelAccount | None:
+    identifier, _, key = text.partition(":")
+    return TunnelAccount(identifier, key) if identifier else None
 
 
 def _list(text: str) -> tuple[str, ...]:

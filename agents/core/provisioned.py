@@ -84,19 +84,34 @@ def device(document: Mapping[str, Any], group: Mapping[str, Any] | None, context
         InvalidDescription: An expression is not well formed, a name is missing, a time zone does not exist.
     """
     group = group or {}
-    service, subservice = document.get("service", ""), document.get("service_path", "/")
     identifier = document["device_id"]
     merged = {**group, **{name: value for name, value in document.items() if value is not None}}
     entity_type = document.get("entity_type") or group.get("entity_type") or "Thing"
+    provisioned = _provisioned(document, group, merged)
+    conjunction = group.get("defaultEntityNameConjunction") or ":"
+    name = document.get("entity_name")
+    return Device(
+        id=key(provisioned.service, provisioned.subservice, identifier),
+        model=model,
+        entity_id=entity_id(name, entity_type) if name else _default_id(entity_type, conjunction, identifier),
+        entity_type=entity_type,
+        context=merged.get("jsonLdContext") or context,
+        api_key=document.get("apikey") or group.get("apikey") or None,
+        commands=provisioned.commands,
+        tenant=provisioned.service or None,
+        provisioned=provisioned,
+    )
+
+
+def _provisioned(document: Mapping[str, Any], group: Mapping[str, Any], merged: Mapping[str, Any]) -> Provisioned:
     statics = {each["name"]: each for each in _members(group, document, "static_attributes")}
     attributes = tuple(_attribute(each) for each in _members(group, document, "attributes"))
     active = {each.name for each in attributes}
     lazy = tuple(_attribute(each) for each in _members(group, document, "lazy") if each["name"] not in active)
-    internal = _internal(merged)
-    provisioned = Provisioned(
-        service=service,
-        subservice=subservice,
-        device_id=identifier,
+    return Provisioned(
+        service=document.get("service", ""),
+        subservice=document.get("service_path", "/"),
+        device_id=document["device_id"],
         protocol=str(merged.get("protocol") or ""),
         transport=str(merged.get("transport") or "").upper(),
         endpoint=merged.get("endpoint"),
@@ -113,20 +128,7 @@ def device(document: Mapping[str, Any], group: Mapping[str, Any] | None, context
         zone=_zone(merged.get("timezone")),
         payload_type=str(merged.get("payloadType") or "iotagent").lower(),
         store_last_measure=merged.get("storeLastMeasure") is True,
-        lorawan=internal.get("lorawan", {}),
-    )
-    conjunction = group.get("defaultEntityNameConjunction") or ":"
-    name = document.get("entity_name")
-    return Device(
-        id=key(service, subservice, identifier),
-        model=model,
-        entity_id=entity_id(name, entity_type) if name else _default_id(entity_type, conjunction, identifier),
-        entity_type=entity_type,
-        context=merged.get("jsonLdContext") or context,
-        api_key=document.get("apikey") or group.get("apikey") or None,
-        commands=provisioned.commands,
-        tenant=service or None,
-        provisioned=provisioned,
+        lorawan=_internal(merged).get("lorawan", {}),
     )
 
 
