@@ -7,6 +7,7 @@ from uuid import uuid4
 from broker.core.federate.notification import RegistrationSubscription, subscription_to_registrations
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.names import is_iri
+from broker.core.model import stored_document
 from broker.core.model.credentials import restored
 from broker.core.model.errors import BadRequestData, ResourceNotFound, Unavailable
 from broker.core.model.subscription import Stored
@@ -29,15 +30,7 @@ async def create_registration_subscription(
     kept.setdefault("id", f"urn:ngsi-ld:Subscription:{uuid4()}")
     now = ports.clock.now()
     check_expiry(kept, now)
-    stored = {
-        "id": kept["id"],
-        "document": kept,
-        "context": context.reference,
-        "contexts": {},
-        "createdAt": now,
-        "modifiedAt": now,
-        **({"via": via} if via else {}),
-    }
+    stored = stored_document.new(kept, context.reference, now, via)
     subscription = await load_registration_subscription(ports.loader, stored)
     await ports.tenants.ensure(tenant)
     await federation.subscriptions.create(tenant, stored)

@@ -11,6 +11,7 @@ from broker.core.federate.parse import expiry, parse_registration, read_source_i
 from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.names import is_iri
+from broker.core.model import stored_document
 from broker.core.model.credentials import restored
 from broker.core.model.errors import BadRequestData, Conflict, OperationNotSupported, ResourceNotFound, Unavailable
 from broker.core.model.instant import Instant
@@ -32,14 +33,7 @@ async def create_registration(ports: Ports, tenant: str, document: Mapping[str, 
     kept.setdefault("id", f"urn:ngsi-ld:ContextSourceRegistration:{uuid4()}")
     now = ports.clock.now()
     _check_expiry(kept, now)
-    stored = {
-        "id": kept["id"],
-        "document": kept,
-        "context": context.reference,
-        "contexts": {},
-        "createdAt": now,
-        "modifiedAt": now,
-    }
+    stored = stored_document.new(kept, context.reference, now)
     registration = await load_registration(ports.loader, stored, {repr(context.reference): context})
     await ports.tenants.ensure(tenant)
     await _refuse_conflicts(ports, federation, tenant, registration)

@@ -12,6 +12,7 @@ from broker.core.federate.offer import read_offer
 from broker.core.federate.offered import View
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.names import is_iri
+from broker.core.model import stored_document
 from broker.core.model.credentials import restored
 from broker.core.model.errors import (
     BadRequestData,
@@ -59,15 +60,7 @@ async def create_subscription(
         kept.setdefault("jsonldContext", context.link)
     now = ports.clock.now()
     check_expiry(kept, now)
-    stored = {
-        "id": kept["id"],
-        "document": kept,
-        "context": context.reference,
-        "contexts": {},
-        "createdAt": now,
-        "modifiedAt": now,
-        **({"via": via} if via else {}),
-    }
+    stored = stored_document.new(kept, context.reference, now, via)
     subscription = await load_subscription(ports.loader, stored, {_key(context.reference): context})
     if base_url is not None and "jsonldContext" not in kept:
         hosted = base_url + PATH + await host_implicitly(ports, context.reference)

@@ -4,6 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from broker.core.model.entity import NGSILD_NULL
+from broker.core.model.instant import Instant
+
+
+def new(document: Mapping[str, Any], reference: Any, now: Instant, via: str | None = None) -> dict[str, Any]:
+    """A document that came with the @context `reference`, as it is stored (`broker.core.model.subscription`)."""
+    return {
+        "id": document["id"],
+        "document": document,
+        "context": reference,
+        "contexts": {},
+        "createdAt": now,
+        "modifiedAt": now,
+        **({"via": via} if via else {}),
+    }
 
 
 def merged(stored: Mapping[str, Any], changes: Mapping[str, Any], reference: Any) -> dict[str, Any]:
