@@ -175,6 +175,15 @@ def test_no_collection_has_a_credential_in_the_clear(found_city: Callable[..., C
             for document in client[city.name][name].find():
                 assert b"geheim" not in bson.encode(document), name
     assert "geheim" not in city.log
+    (asked,) = peer.wait_for(f"{API}/subscriptions")
+    token = asked[3]["notification"]["endpoint"]["uri"].rpartition("/")[2]
+    with MongoClient(city.mongo_url) as client:
+        assert len(token) > 20
+        assert token not in str(list(client[city.name]["remoteSubscriptions"].find()))
+        sealed = client[city.name]["remoteSubscriptions"].find_one()["token"]
+    for forged, status in ((token, 204), (sealed, 404), (f"{token}x", 404)):
+        told = {"type": "Notification", "data": []}
+        assert city.ask("POST", f"{API}/notifications/{forged}", told)[0] == status
     city.stop()
     city.start()
     assert city.ask("DELETE", f"{API}/subscriptions/urn:ngsi-ld:Subscription:own")[0] == 204
@@ -188,3 +197,56 @@ def _until(peer: Peer, method: str) -> list[tuple[str, str, str | None, Any]]:
         assert time.monotonic() < deadline, peer.got
         time.sleep(0.05)
     return found
+
+
+def test_7_2_user_and_password_in_an_address_are_hidden_sealed_and_used(
+    found_city: Callable[..., City], peer: Peer
+) -> None:
+    city = found_city("user", "--seal", "on")
+    with_user = peer.url.replace("://", "://anna:geheim@")
+    hidden = peer.url.replace("://", f"://{HIDDEN}@")
+    endpoint = {"uri": f"{with_user}/own"}
+    own = {**subscription(peer, "own", "Own"), "notification": {"endpoint": endpoint}}
+    source = {**registration(peer), "endpoint": with_user, "contextSourceInfo": []}
+    assert city.ask("POST", f"{API}/subscriptions", own)[0] == 201
+    assert city.ask("POST", f"{API}/csourceRegistrations", source)[0] == 201
+    place = f"{API}/subscriptions/{own['id']}"
+    at_source = f"{API}/csourceRegistrations/{source['id']}"
+    shown = city.ask("GET", place)[1]
+    assert shown["notification"]["endpoint"]["uri"] == f"{hidden}/own"
+    assert city.ask("GET", at_source)[1]["endpoint"] == hidden
+    assert city.ask("PATCH", place, {"notification": shown["notification"]})[0] == 204
+    assert city.ask("PATCH", at_source, {"endpoint": hidden, "description": "new"})[0] == 204
+    city.create("urn:ngsi-ld:Own:1", "Own", name={"type": "Property", "value": "a"})
+    city.ask("GET", f"{API}/entities?type=Event")
+    basic = "Basic YW5uYTpnZWhlaW0="
+    assert peer.wait_for("/own")[0][2] == basic
+    assert {each[2] for each in peer.wait_for(f"{API}/entities")} == {basic}
+    elsewhere = {"endpoint": f"http://{HIDDEN}@127.0.0.1:9"}
+    status, problem = city.ask("PATCH", at_source, elsewhere)
+    assert (status, "anew" in problem["detail"]) == (400, True)
+    everything = json.dumps([city.ask("GET", path)[1] for path in ("/deliveries", place, at_source)])
+    assert "geheim" not in everything + city.log
+    with MongoClient(city.mongo_url) as client:
+        for name in client[city.name].list_collection_names():
+            for document in client[city.name][name].find():
+                assert b"geheim" not in bson.encode(document), name
+
+
+def test_who_may_change_a_registration_can_not_have_its_credential_sent_elsewhere(
+    found_city: Callable[..., City], peer: Peer
+) -> None:
+    city = found_city("move")
+    place = f"{API}/csourceRegistrations/{registration(peer)['id']}"
+    assert city.ask("POST", f"{API}/csourceRegistrations", registration(peer))[0] == 201
+    assert city.ask("POST", f"{API}/subscriptions", subscription(peer, "own"))[0] == 201
+    for fragment in ({"endpoint": "http://127.0.0.1:9"}, {"tenant": "other"}):
+        status, problem = city.ask("PATCH", place, fragment)
+        assert (status, problem["title"], "anew" in problem["detail"]) == (400, "Bad request data", True)
+    assert city.ask("GET", place)[1]["endpoint"] == peer.url
+    moved = {"endpoint": {"uri": "http://127.0.0.1:9/", "receiverInfo": SHOWN}}
+    own = f"{API}/subscriptions/urn:ngsi-ld:Subscription:own"
+    assert city.ask("PATCH", own, {"notification": moved})[0] == 400
+    anew = [{"key": "Authorization", "value": "Bearer neu"}]
+    assert city.ask("PATCH", place, {"endpoint": f"{peer.url}/x", "description": "same host"})[0] == 204
+    assert city.ask("PATCH", place, {"tenant": "other", "contextSourceInfo": anew})[0] == 204

@@ -1,10 +1,12 @@
 """Subscriptions at other sources (clause 5.8.1.4): collection `remoteSubscriptions` of the default tenant's database.
 
 All tenants share it, because a notification that comes in names no more than its token. `{_id, tenant, subscription,
-registration, remoteId, token, wanted: {...}, isWanted, sent, isAttempted, failures, due, claimedUntil}`; what holds
-clients' names is kept as JSON text, with `sealing` encrypted, since it holds what goes to sources as headers.
+registration, remoteId, token, digest, wanted: {...}, isWanted, sent, isAttempted, failures, due, claimedUntil}`; what
+holds clients' names is kept as JSON text, with `sealing` encrypted, since it holds what goes to sources as headers. So
+is the token, which is found by its `digest`: it goes to the source again whenever the endpoint does.
 """
 
+import hashlib
 from typing import Any
 
 import orjson
@@ -39,7 +41,13 @@ class MongoRemoteSubscriptions:
             "failures": 0,
             "due": remote.due,
         }
-        first = {"remoteId": remote.remote_id, "token": remote.token, "sent": None, "isAttempted": False}
+        first = {
+            "remoteId": remote.remote_id,
+            "token": seal_value(remote.token, self._sealing, remote.key),
+            "digest": _digest(remote.token),
+            "sent": None,
+            "isAttempted": False,
+        }
         try:
             await self._ensure_indexes()
             change = {"$set": wanted, "$setOnInsert": first}
@@ -53,7 +61,8 @@ class MongoRemoteSubscriptions:
 
     async def by_token(self, token: str) -> RemoteSubscription | None:
         """The one that the source sends to by this token, or None."""
-        return await self._one({"token": token})
+        # Before there were digests, tokens were kept as they are.
+        return await self._one({"$or": [{"digest": _digest(token)}, {"token": token, "digest": None}]})
 
     async def of_subscription(self, tenant: str, subscription_id: str) -> list[RemoteSubscription]:
         """Those of one subscription here."""
@@ -157,7 +166,7 @@ class MongoRemoteSubscriptions:
             subscription=document["subscription"],
             registration=orjson.loads(wanted["registration"]),
             remote_id=document["remoteId"],
-            token=document["token"],
+            token=unseal_value(document["token"], self._sealing, key),
             desired=orjson.loads(wanted["desired"]),
             context=orjson.loads(wanted["context"]),
             filters_here=wanted["filtersHere"],
@@ -172,10 +181,15 @@ class MongoRemoteSubscriptions:
     async def _ensure_indexes(self) -> None:
         if not self._is_indexed:
             await self._collection.create_index("token")
+            await self._collection.create_index("digest")
             await self._collection.create_index("due", sparse=True)
             await self._collection.create_index([("tenant", 1), ("subscription", 1)])
             await self._collection.create_index([("tenant", 1), ("registration", 1)])
             self._is_indexed = True
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _text(value: Any) -> str:

@@ -81,3 +81,85 @@ _INFO = st.lists(
 @given(st.one_of(_INFO.map(subscription), _INFO.map(lambda info: {"contextSourceInfo": info}), _JSON.map(subscription)))
 def test_reading_and_writing_back_changes_nothing(document: dict) -> None:
     assert restored(hidden(document), document) == document
+
+
+def registered(**members: object) -> dict:
+    info = pairs(("Authorization", "Bearer 1"), ("X-Zone", "7"))
+    return {"id": "urn:r:1", "endpoint": "https://a.example/x", "contextSourceInfo": info, **members}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"endpoint": "https://b.example/x"},
+        {"endpoint": "http://a.example/x"},
+        {"endpoint": "https://a.example:8443/x"},
+        {"tenant": "other"},
+        {"endpoint": "https://b.example", "contextSourceInfo": pairs(("Authorization", HIDDEN))},
+    ],
+)
+def test_a_credential_that_is_kept_does_not_go_to_another_address(given: dict) -> None:
+    with pytest.raises(BadRequestData) as refused:
+        restored(given, registered())
+    assert "anew" in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"endpoint": "https://a.example/y"},
+        {"endpoint": "https://A.example/x", "tenant": None},
+        {"endpoint": "https://b.example", "contextSourceInfo": pairs(("Authorization", "Bearer 2"))},
+        {"endpoint": "https://b.example", "contextSourceInfo": []},
+        {"description": "new"},
+    ],
+)
+def test_it_stays_where_it_went_and_a_new_one_goes_anywhere(given: dict) -> None:
+    assert restored(given, registered()) == given
+
+
+def test_a_subscription_goes_elsewhere_with_new_credentials_alone() -> None:
+    stored = subscription(pairs(("Authorization", "Bearer 1")))
+    moved = subscription(pairs(("Authorization", HIDDEN)))
+    moved["notification"]["endpoint"]["uri"] = "http://elsewhere/"
+    with pytest.raises(BadRequestData):
+        restored(moved, stored)
+    moved["notification"]["endpoint"]["receiverInfo"] = pairs(("Authorization", "Bearer 2"))
+    assert restored(moved, stored) == moved
+
+
+def test_7_2_who_an_address_names_is_hidden_and_comes_back_as_long_as_the_host_is_the_same() -> None:
+    def at(uri: str) -> dict:
+        return {"notification": {"endpoint": {"uri": uri}}}
+
+    stored, shown = at("mqtt://anna:se@cret@h:1883/t/@x"), at(f"mqtt://{HIDDEN}@h:1883/t/@x")
+    assert hidden(stored) == shown
+    assert restored(shown, stored) == stored
+    assert restored(at(f"mqtt://{HIDDEN}@h:1883/other"), stored) == at("mqtt://anna:se@cret@h:1883/other")
+    for elsewhere in (f"mqtt://{HIDDEN}@g:1883/t", f"mqtt://{HIDDEN}@h/t"):
+        with pytest.raises(BadRequestData):
+            restored(at(elsewhere), stored)
+    assert restored(at("mqtt://g/t"), stored) == at("mqtt://g/t")
+    with pytest.raises(BadRequestData):
+        restored(shown, at("mqtt://h:1883/t"))
+    endpoint = registered(endpoint="https://u:p@a.example/x")
+    assert hidden(endpoint)["endpoint"] == f"https://{HIDDEN}@a.example/x"
+    with pytest.raises(BadRequestData):
+        restored({"tenant": "b", "contextSourceInfo": []}, endpoint)
+    assert hidden({"endpoint": "http://h/a@b?c@d"}) == {"endpoint": "http://h/a@b?c@d"}
+
+
+@given(
+    st.recursive(
+        st.none() | st.text(max_size=12),
+        lambda inner: st.dictionaries(
+            st.sampled_from(["endpoint", "notification", "uri", "receiverInfo", "key", "value"]),
+            inner | st.lists(inner),
+        ),
+    )
+)
+def test_whatever_it_is_that_was_given_is_read_without_a_fault(document: object) -> None:
+    if isinstance(document, dict):
+        shown = hidden(document)
+        assert hidden(shown) == shown
+        assert hidden(restored(shown, document)) == shown
