@@ -41,7 +41,6 @@ from broker.operations.notify import Sink
 from broker.operations.ports import Ports
 from broker.operations.snapshot_ports import Snapshots
 from broker.settings import Settings
-from broker.workers.adoption import adopt
 from broker.workers.background import Background
 from broker.workers.compaction import compact
 from broker.workers.expiry import expire
@@ -150,7 +149,6 @@ class App:
         return (
             expire(ports),
             Intervals(self._notifications, ports, self._subscriptions, self._clock).run(),
-            adopt(self._notifications.adopt),
             compact(history, self._tenants, self._clock),
             retain(history, self._tenants, self._clock, self._settings.retention),
             self._membership.run(),

@@ -48,7 +48,8 @@ _SECOND = 1_000_000
 class Courier:
     """What all lanes share. `find` gives a subscription as it is now, or None; `is_gone`, that it is deleted.
 
-    A receiver may be away for `give_up_after` seconds; after that, notifications of that age are given up. `ports` is
+    A receiver may be away for `give_up_after` seconds; after that, notifications of that age are given up. Until what
+    former processes left is `adopted`, nothing is fetched from the outbox: newer entries would come first. `ports` is
     where linked entities are read. While other processes serve the same database (`is_shared`), `refresh` sees what
     they did to a tenant's subscriptions, and `claim` says whether this process may send to a subscription now, which
     then nobody else does until later.
@@ -63,6 +64,7 @@ class Courier:
     is_gone: Callable[[str, str], bool]
     give_up_after: float
     suspects: asyncio.Semaphore
+    adopted: asyncio.Event
     is_shared: Callable[[], bool]
     refresh: Callable[[str], Awaitable[object]]
     claim: Callable[[str, str, Instant, Instant], Awaitable[bool]]
@@ -101,12 +103,16 @@ class Lane:
         if not self._is_overflowed and len(self._queue) >= LONGEST_QUEUE:
             self._thin_out()
         if self._is_overflowed or len(self._queue) >= LONGEST_QUEUE or courier.queued >= LONGEST_QUEUES:
-            self._is_overflowed = self._has_missed = True
+            self.leave()
         else:
             self._queue.append(entry)
             courier.queued += 1
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
+            self._begin()
+
+    def leave(self) -> None:
+        """An entry for this lane is in the outbox, to be fetched in its turn."""
+        self._is_overflowed = self._has_missed = True
+        self._begin()
 
     def look_again(self) -> None:
         """The subscription was changed: do not wait for what the former one had to wait for."""
@@ -123,6 +129,10 @@ class Lane:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def _begin(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
 
     def _restart(self) -> None:
         if self._task is not None:
@@ -248,7 +258,8 @@ class Lane:
         return notification_of_changes(subscription, changes, now, seed, self.tenant)
 
     async def _catch_up(self) -> None:
-        """Fetch from the outbox what found no room."""
+        """Fetch from the outbox what was left in it."""
+        await self._courier.adopted.wait()
         self._has_missed = False
         room = max(1, min(LONGEST_QUEUE, LONGEST_QUEUES - self._courier.queued))
         try:

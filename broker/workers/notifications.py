@@ -30,6 +30,8 @@ _ABSENT = 1.0
 """Seconds between two attempts to reach the store at the start."""
 _UPKEEP = 3.0
 """Seconds between two looks at what other processes did and at lanes that can be forgotten."""
+_ADOPTION = 5.0
+"""Seconds between two looks at what processes that died meanwhile left."""
 
 
 SubscriptionBoard: TypeAlias = Board[Subscription, SubscriptionIndex]
@@ -84,14 +86,16 @@ class Notifications:
             is_gone=self.is_gone,
             give_up_after=give_up_after,
             suspects=asyncio.Semaphore(SUSPECTS_AT_ONCE),
+            adopted=asyncio.Event(),
             is_shared=is_shared,
             refresh=self._refreshed,
             claim=store.claim,
         )
+        self._courier.adopted.set()
         self._boards: dict[str, SubscriptionBoard] = {}
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._resting: dict[tuple[str, str], Lane] = {}
-        self._upkeep: asyncio.Task[None] | None = None
+        self._loops: list[asyncio.Task[None]] = []
 
     def attach(self, ports: Ports) -> None:
         """Read linked entities, and parts of entities, there."""
@@ -99,33 +103,21 @@ class Notifications:
         self._splits_entities = ports.federation is not None and ports.federation.splits_entities
 
     async def start(self, tenants: Iterable[str]) -> None:
-        """Load the subscriptions of these tenants, and deliver what former processes left undelivered."""
+        """Load the subscriptions of these tenants, and begin to deliver what former processes left undelivered.
+
+        What is dispatched from now on comes after that.
+        """
         for tenant in tenants:
             # Without its subscriptions, a change would concern nobody and be told to nobody.
             while not await self._refreshed(tenant):  # noqa: ASYNC110 (the database tells nobody when it is back)
                 await asyncio.sleep(_ABSENT)
-        # All of it before the first write is taken: what a write causes may not overtake it.
-        while not await self.adopt():  # noqa: ASYNC110 (as above)
-            await asyncio.sleep(_ABSENT)
-        self._upkeep = asyncio.create_task(self._keep_up())
-
-    async def adopt(self) -> bool:
-        """Take over the undelivered notifications of processes that are gone; whether the database gave all of them."""
-        try:
-            async for entries in self._outbox.adopt_abandoned():
-                # At once: the outbox counts them as offered. Their lanes wait for the subscriptions.
-                self.dispatch(entries)
-                for tenant in {entry.tenant for entry in entries} - self._boards.keys():
-                    await self._refreshed(tenant)
-        except NgsiLdError as error:
-            _log.warning("adoption waits", reason=error.detail)
-            return False
-        return True
+        self._courier.adopted.clear()
+        self._loops = [asyncio.create_task(each) for each in (self._keep_up(), self._keep_adopting())]
 
     async def close(self) -> None:
         """Stop sending; what is not delivered stays in the outbox. Counts are written."""
-        if self._upkeep is not None:
-            self._upkeep.cancel()
+        for loop in self._loops:
+            loop.cancel()
         await asyncio.gather(*(lane.close() for lane in list(self._lanes.values())))
         await self._tallies.close()
         await asyncio.gather(*(sink.close() for sink in set(self._sinks.values())))
@@ -149,9 +141,12 @@ class Notifications:
 
     def dispatch(self, entries: Sequence[OutboxEntry]) -> None:
         """Take over entries that are durably in the outbox, and see that they are delivered."""
+        if self._courier.adopted.is_set():
+            self._offer(entries)
+            return
         for entry in entries:
             for subscription_id in entry.subscriptions:
-                self._lane(entry.tenant, subscription_id).offer(entry)
+                self._lane(entry.tenant, subscription_id).leave()
 
     def subscribed(self, tenant: str, subscription: Subscription) -> None:
         """A subscription was created or updated by this process: the next `match` knows it."""
@@ -243,6 +238,11 @@ class Notifications:
         else:
             self._resting[key] = lane
 
+    def _offer(self, entries: Iterable[OutboxEntry]) -> None:
+        for entry in entries:
+            for subscription_id in entry.subscriptions:
+                self._lane(entry.tenant, subscription_id).offer(entry)
+
     def _changed(self, tenant: str, subscription_ids: Iterable[str]) -> None:
         for subscription_id in subscription_ids:
             lane = self._lanes.get((tenant, subscription_id))
@@ -259,6 +259,28 @@ class Notifications:
             await self.refresh(tenant)
         except NgsiLdError as error:
             _log.warning("subscriptions can't be read", tenant=tenant, reason=error.detail)
+            return False
+        return True
+
+    async def _keep_adopting(self) -> None:
+        while True:
+            if await self._adopt():
+                self._courier.adopted.set()
+            await asyncio.sleep(_ADOPTION if self._courier.adopted.is_set() else _ABSENT)
+
+    async def _adopt(self) -> bool:
+        """Take over the undelivered notifications of processes that are gone; whether that was all of them."""
+        try:
+            async for entries in self._outbox.adopt_abandoned():
+                # At once: the outbox counts them as offered. Their lanes wait for the subscriptions.
+                self._offer(entries)
+                for tenant in {entry.tenant for entry in entries} - self._boards.keys():
+                    await self._refreshed(tenant)
+        except NgsiLdError as error:
+            _log.warning("adoption waits", reason=error.detail)
+            return False
+        except Exception:
+            _log.exception("adoption failed")
             return False
         return True
 

@@ -27,7 +27,7 @@ from broker.operations.notify import WaitingMessage
 from broker.operations.ports import OutboxEntry
 from broker.workers import notifications
 from tests.core.subscribe.building import created, entity
-from tests.notifications.world import Broker, Receiver, until
+from tests.notifications.world import Broker, OpenOutbox, Receiver, until
 
 _SUBSCRIPTION = "urn:ngsi-ld:Subscription:1"
 _JOURNAL = {"w": 1, "j": True}
@@ -187,7 +187,7 @@ async def test_an_adoption_that_was_cut_short_is_finished_by_the_next(
 
 @pytest.mark.parametrize("outage", OUTAGES)
 @pytest.mark.usefixtures("parts_of_two")
-async def test_a_broker_serves_only_when_it_adopted_everything(
+async def test_what_is_written_after_the_restart_waits_until_everything_is_adopted(
     databases: Databases, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, outage: Outage
 ) -> None:
     monkeypatch.setattr(notifications, "_ABSENT", 0.05)
@@ -206,6 +206,45 @@ async def test_a_broker_serves_only_when_it_adopted_everything(
     await until(lambda: len(receiver.values()) == 6)
     await successor.notifications.close()
     assert receiver.values() == list(range(6))
+
+
+class SlowOutbox(OpenOutbox):
+    """Its adoption gives one entry, and the others once the test lets it go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = asyncio.Event()
+
+    async def adopt_abandoned(self) -> AsyncIterator[list[OutboxEntry]]:
+        if self.is_adopted:
+            return
+        first, *others = self.waiting.values()
+        yield [first]
+        await self.goes_on.wait()
+        self.is_adopted = True
+        yield others
+
+
+async def test_a_broker_serves_while_it_adopts_and_tells_nothing_out_of_turn(receiver: Receiver) -> None:
+    outbox_ = SlowOutbox()
+    broker = Broker(MemorySubscriptions(), outbox_, None, 3_600.0)
+    subscription = await broker.subscribe(notification=receiver.notification())
+    owed = [created(entity(level=1)), created(entity(level=2))]
+    broker.keep([OutboxEntry(f"dead-{n}/0", "", each, (subscription,)) for n, each in enumerate(owed)])
+    await broker.notifications.start([""])
+    await until(lambda: receiver.values() == [1])
+    broker.commit(created(entity(level=3)), created(entity("other", level=4)))
+    # Time enough for what must not happen.
+    await asyncio.sleep(0.2)
+    assert receiver.values() == [1]
+    assert not outbox_.fetched
+    outbox_.goes_on.set()
+    await until(lambda: len(receiver.values()) == 4)
+    assert receiver.values() == [1, 2, 3, 4]
+    broker.commit(created(entity(level=5)))
+    await until(lambda: len(receiver.values()) == 5)
+    await until(lambda: not outbox_.waiting)
+    await broker.notifications.close()
 
 
 async def test_two_who_adopt_at_once_share_and_double_nothing(databases: Databases) -> None:

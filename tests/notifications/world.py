@@ -46,6 +46,7 @@ class OpenOutbox:
     waiting: dict[tuple[str, str], OutboxEntry] = field(default_factory=dict)
     settled: list[tuple[str, str]] = field(default_factory=list)
     fetched: int = 0
+    is_adopted: bool = False
 
     def settle(self, key: str, subscription_id: str) -> None:
         del self.waiting[key, subscription_id]
@@ -58,7 +59,9 @@ class OpenOutbox:
         return [entry for entry in found if entry.tenant == tenant][:limit]
 
     async def adopt_abandoned(self) -> AsyncIterator[list[OutboxEntry]]:
-        yield list({entry.key: entry for entry in self.waiting.values()}.values())
+        if not self.is_adopted:
+            self.is_adopted = True
+            yield list({entry.key: entry for entry in self.waiting.values()}.values())
 
 
 class SteppedTimer:
