@@ -1,4 +1,4 @@
-"""What several areas of tests need from the machine: one real mongod for the whole session."""
+"""What several areas of tests need: one real mongod for the whole session, laws without deadlines."""
 
 import importlib.util
 import shutil
@@ -10,6 +10,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from hypothesis import settings
+
+# Laws say nothing of time: how long an example takes tells of the machine.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 _START_SECONDS = 30.0
 
