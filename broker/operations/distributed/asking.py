@@ -1,9 +1,9 @@
 """Putting questions to sources, and reading their answers as entities (clauses 4.3.6, 6.3.17)."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -18,6 +18,8 @@ from broker.core.model.uri import segment
 from broker.core.ql.types import TypeSelection
 from broker.operations.federation import Answer, Failure, Federation, Forward, Origin
 from broker.operations.ports import Ports
+
+Read = TypeVar("Read")
 
 MAX_QUESTIONS = 100
 """Questions put for one request, in the order of their registrations' creation; of the others a warning tells."""
@@ -132,51 +134,56 @@ class Inquiry:
         return heard
 
     async def _put(self, heard: Heard, forward: Forward, parameters: "Parameters") -> tuple[int, bool]:
-        """Send one request of a question, and take in the answer: how many entities it had, if it said there are more.
+        """Send one request of a question, and take in the answer: how many entities it had, those that the registration
+        does not cover included, and whether it said that there are more.
+        """
+        registration = heard.question.registration
+        kept = parameters.maps.get(registration.id)
+        if kept is not None:
+            forward = replace(forward, entity_map=kept)
+        answer, entities, heard.warning = await self.put(registration, forward, self.federation.readings.entity)
+        heard.entity_map = answer.entity_map or heard.entity_map
+        heard.entities += [each for entity in entities if (each := admitted(registration, entity)) is not None]
+        return len(entities), answer.has_next
+
+    async def put(
+        self, registration: Registration, forward: Forward, read: Callable[[Any, ActiveContext], Read]
+    ) -> tuple[Answer, list[Read], SourceWarning | None]:
+        """Send one request, and read the objects in the answer: what they are, and what was wrong, if anything was.
 
         All has to be done by the deadline of the source, the loading of a @context that it names included.
         """
-        registration = heard.question.registration
         until = asyncio.get_running_loop().time() + self.federation.forwarder.deadline(registration)
-        answer = await self.send(registration, replace(forward, entity_map=parameters.maps.get(registration.id)))
-        heard.entity_map = answer.entity_map or heard.entity_map
-        try:
-            async with asyncio.timeout_at(until):
-                return await self._hear(heard, answer, forward.context), answer.has_next
-        except TimeoutError:
-            heard.warning = SourceWarning(199, registration.id)
-            return 0, False
-
-    async def _hear(self, heard: Heard, answer: Answer, context: ActiveContext) -> int:
-        """Take in what an answer holds; how many entities it had, including those the registration does not cover."""
-        registration = heard.question.registration
+        answer = await self.send(registration, forward)
         if not answer.is_success:
-            heard.warning = warning_of(registration, answer)
-            return 0
+            return answer, [], warning_of(registration, answer)
         documents = answer.body if isinstance(answer.body, list) else [answer.body]
         try:
-            entities = await self._read(documents, answer.link, context)
+            if _is_written_in(forward.context, answer.link, documents):
+                return answer, [read(each, forward.context) for each in documents], None
+            async with asyncio.timeout_at(until):
+                return answer, [read(*await self._in_own(each, answer, forward.context)) for each in documents], None
+        except TimeoutError:
+            return answer, [], SourceWarning(199, registration.id)
         except (NgsiLdError, RecursionError):
-            heard.warning = SourceWarning(111, registration.id)
-            return 0
-        heard.entities += [each for entity in entities if (each := admitted(registration, entity)) is not None]
-        return len(entities)
+            return answer, [], SourceWarning(111, registration.id)
 
-    async def _read(self, documents: list[Any], link: str | None, context: ActiveContext) -> list[Entity]:
-        """The entities of an answer to a question in `context`: each is in its own @context, else in that of `link`."""
-        read, load = self.federation.readings.entity, self.ports.loader.load
-        outside = context if link is None or link == context.link else None
-        entities = []
-        for document in documents:
-            if isinstance(document, dict) and "@context" in document:
-                own = document["@context"]
-                plain = {name: value for name, value in document.items() if name != "@context"}
-                entities.append(read(plain, context if own == context.reference else await load(own)))
-                continue
-            if outside is None:
-                outside = await load(link)
-            entities.append(read(document, outside))
-        return entities
+    async def _in_own(self, document: Any, answer: Answer, context: ActiveContext) -> tuple[Any, ActiveContext]:
+        """An object of an answer to a question in `context`, and the @context that it is written in itself."""
+        if isinstance(document, dict) and "@context" in document:
+            own = document["@context"]
+            document = {name: value for name, value in document.items() if name != "@context"}
+            context = context if own == context.reference else await self.ports.loader.load(own)
+        elif answer.link is not None and answer.link != context.link:
+            context = await self.ports.loader.load(answer.link)
+        return document, context
+
+
+def _is_written_in(context: ActiveContext, link: str | None, documents: Iterable[Any]) -> bool:
+    """Whether all objects of an answer are in the @context of the question, as nearly always."""
+    if link is not None and link != context.link:
+        return False
+    return not any(isinstance(each, dict) and "@context" in each for each in documents)
 
 
 @dataclass(frozen=True, slots=True)

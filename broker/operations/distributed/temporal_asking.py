@@ -6,20 +6,18 @@ Sources are asked for instances in normalized form, whatever the client wants to
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from broker.core.federate.plan import Asking
 from broker.core.federate.temporal_merge import identity
 from broker.core.federate.temporal_plan import admitted_evolution
 from broker.core.federate.temporal_received import received_evolution
-from broker.core.model.errors import NgsiLdError
 from broker.core.model.instant import Instant, format_instant
 from broker.core.model.uri import segment
 from broker.core.ql.temporal import TemporalQuery
 from broker.core.temporal.evolution import Demand, Evolution
 from broker.core.temporal.sample import Sample
 from broker.core.temporal.series import Series
-from broker.operations.distributed.asking import MAX_QUESTIONS, Inquiry, Parameters, SourceWarning, warning_of
+from broker.operations.distributed.asking import MAX_QUESTIONS, Inquiry, Parameters, SourceWarning
 from broker.operations.federation import Answer, Forward
 
 PAGE = 100
@@ -121,33 +119,12 @@ class _Conversation:
         kept = self._maps.get(registration.id)
         pairs = (*pairs, *_written(query, self._demand.last))
         forward = Forward("GET", path, pairs, self._context, entity_map=kept)
-        until = asyncio.get_running_loop().time() + inquiry.federation.forwarder.deadline(registration)
-        answer = await inquiry.send(registration, forward)
+        answer, found, warning = await inquiry.put(registration, forward, received_evolution)
         told.entity_map = answer.entity_map or told.entity_map
-        if not answer.is_success:
-            told.warning = warning_of(registration, answer)
-            return [], answer
-        documents = answer.body if isinstance(answer.body, list) else [answer.body]
-        try:
-            async with asyncio.timeout_at(until):
-                found = [await self._read(each, answer) for each in documents]
-        except TimeoutError:
-            told.warning = SourceWarning(199, registration.id)
-            return [], answer
-        except (NgsiLdError, RecursionError):
-            told.warning = SourceWarning(111, registration.id)
-            return [], answer
-        self._progress = self._keep(found)
+        told.warning = warning or told.warning
+        if warning is None:
+            self._progress = self._keep(found)
         return found, answer
-
-    async def _read(self, document: Any, answer: Answer) -> Evolution:
-        context = self._context
-        if isinstance(document, dict) and "@context" in document:
-            own = document["@context"]
-            context = context if own == context.reference else await self._inquiry.ports.loader.load(own)
-        elif answer.link is not None and answer.link != context.link:
-            context = await self._inquiry.ports.loader.load(answer.link)
-        return received_evolution(document, context)
 
     def _keep(self, found: Iterable[Evolution]) -> bool:
         """Add what is new and covered by the registration to what was told before; whether anything was new at all."""
