@@ -24,6 +24,8 @@ _LOOK = 0.2
 """Seconds between two looks while others have not yet noticed this process."""
 _GONE_AFTER = 15.0
 """Seconds without a heartbeat after which a process of another host counts as gone."""
+_DEAD = frozenset("ZX")
+"""States of processes that do nothing any more (proc(5))."""
 
 
 class Presence:
@@ -85,7 +87,7 @@ class Presence:
         return all(self.token in each["sees"] for each in alive)
 
     def _lives(self, broker: dict[str, Any]) -> bool:
-        if broker["host"] == socket.gethostname():
+        if broker["host"] == socket.gethostname() and broker["started"]:
             return bool(_started(broker["pid"]) == broker["started"])
         now = time.monotonic()
         beat, since = self._heard.get(broker["_id"], (None, now))
@@ -96,8 +98,12 @@ class Presence:
 
 
 def _started(pid: int) -> str:
-    """When a process of this host started, in the kernel's ticks (proc(5)); empty where that can't be told."""
+    """When a process of this host started, in the kernel's ticks (proc(5)); empty where that can't be told.
+
+    One that is dead, and only nobody has waited for it, has not started at all.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
+        state, *numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
         return ""
+    return "" if state in _DEAD else numbers[18]
