@@ -52,14 +52,22 @@ def main(arguments: Sequence[str]) -> int:
         parser.print_help()
         return _UNREADABLE
     try:
-        if options.command == "test":
-            return _test(options.file, options.vectors)
-        return _import(options.directory, options.place) if options.command == "import" else _list(options)
+        status = _run(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Nobody reads any more (`eclor codec list | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (OSError, ValueError) as problem:
         print(f"eclor codec: {problem}", file=sys.stderr)
         return _UNREADABLE
-    except BrokenPipeError:
-        return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "test":
+        return _test(options.file, options.vectors)
+    return _import(options.directory, options.place) if options.command == "import" else _list(options)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -32,6 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         for line in _COMMANDS[options.command](options):
             print(line)
+        sys.stdout.flush()
     except _RefusedError as refused:
         print(f"eclor device: {refused}", file=sys.stderr)
         return 1

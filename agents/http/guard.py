@@ -2,15 +2,9 @@
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
 
 import orjson
-
-_Scope: TypeAlias = MutableMapping[str, Any]
-_Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-_Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-_App: TypeAlias = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 _PROBES = frozenset({"/health", "/ready", "/version", "/metrics", "/iot/about"})
 _DEVICES = ("/iot/json", "/iot/d", "/iot/own", "/lorawan")
@@ -38,13 +32,13 @@ class Guard:
             that somebody else sees to it. Otherwise only provisioning is, since FIWARE's scripts send no token.
     """
 
-    def __init__(self, app: _App, token: str, *, open_without: bool) -> None:
+    def __init__(self, app: ASGIApp, token: str, *, open_without: bool) -> None:
         self._app = app
         self._token = token.encode()
         self._of_broker = broker_credential(token).encode()
         self._open_without = open_without
 
-    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it with 401."""
         refusal = self._refusal(scope) if scope["type"] == "http" else None
         if refusal is None:
@@ -59,7 +53,7 @@ class Guard:
         await send({"type": "http.response.start", "status": 401, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _refusal(self, scope: _Scope) -> str | None:
+    def _refusal(self, scope: Scope) -> str | None:
         path: str = scope["path"]
         if path in _PROBES or _below(path, _DEVICES):
             return None
@@ -81,7 +75,7 @@ def _below(path: str, places: tuple[str, ...]) -> bool:
     return any(path == each or path.startswith(each + "/") for each in places)
 
 
-def _bearer(scope: _Scope) -> bytes | None:
+def _bearer(scope: Scope) -> bytes | None:
     given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
     scheme, _, token = given.partition(b" ")
     return token.strip() or None if scheme.lower() == b"bearer" else None

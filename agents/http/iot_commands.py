@@ -12,7 +12,7 @@ from agents.core.iot_refusals import wrong_syntax
 from agents.core.model import Device
 from agents.core.notified import Commanded, notified, updated
 from agents.http.iot_provisioning import answer, body
-from agents.operations.commands import Commands, commands_of
+from agents.operations.commands import Commands
 from agents.operations.devices import Devices
 from agents.operations.provisioning import Provisioning
 
@@ -61,7 +61,7 @@ def add_commands(app: FastAPI, provisioning: Provisioning, devices: Devices, com
         taken = 0
         for each in told:
             device = _device(tenant, each.entity_id)
-            if device is not None and each.attribute in commands_of(device):
+            if device is not None and each.attribute in device.commands:
                 if each.value != FREE:
                     await commands.accept(device, each.attribute, each.value, each.identity, each.expires)
                 taken += 1

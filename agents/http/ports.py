@@ -1,26 +1,23 @@
 """Which routes a port serves: devices get at those meant for devices, and at nothing that administers."""
 
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Collection
 
-_Scope: TypeAlias = MutableMapping[str, Any]
-_Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-_Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-_App: TypeAlias = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 _SOUTH = ("/iot/json", "/iot/d", "/lorawan")
 OWN = "/iot/own"
 """Where devices are served that post to the resource of their group, whatever its name."""
 _ENDS = ("", "/commands", "/configuration")
 
 
-def devices_only(app: _App, south_port: int, resources: Callable[[], Collection[str]] = tuple) -> _App:
+def devices_only(app: ASGIApp, south_port: int, resources: Callable[[], Collection[str]] = tuple) -> ASGIApp:
     """The application, of which only the routes for devices can be reached on `south_port`.
 
     Args:
         resources: The resources of all groups; a path of that name is served there too.
     """
 
-    async def guarded(scope: _Scope, receive: _Receive, send: _Send) -> None:
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and south_port and (scope.get("server") or (None, 0))[1] == south_port:
             path: str = scope["path"]
             if not any(path == each or path.startswith(each + "/") for each in _SOUTH):

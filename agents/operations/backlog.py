@@ -1,13 +1,13 @@
 """The messages between arrival and storage: in the spool on disk, and the newest in memory as well."""
 
 import asyncio
-import time
 import zlib
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
 from agents.core.errors import SpoolFull
 from agents.core.model import Instant
+from agents.operations import clock
 from agents.operations.ports import Delivery, Mark, Message, Rejection, Spool
 
 FRESH_BYTES = 16 * 1024 * 1024
@@ -24,10 +24,6 @@ IN_FLIGHT = 1_000
 """Messages that can have been on their way to the broker when a process ended: one batch."""
 
 
-def _now() -> Instant:
-    return time.time_ns() // 1000
-
-
 def _weight(message: Message) -> int:
     return len(message.payload) + len(message.topic) + OVERHEAD
 
@@ -35,7 +31,7 @@ def _weight(message: Message) -> int:
 class Backlog:
     """Messages are added once and taken in their order; what was taken stays in the spool until it is settled."""
 
-    def __init__(self, spool: Spool, *, limit: int = SPOOL_BYTES, now: Callable[[], Instant] = _now) -> None:
+    def __init__(self, spool: Spool, *, limit: int = SPOOL_BYTES, now: Callable[[], Instant] = clock.now) -> None:
         self._spool = spool
         self._limit = limit
         self._now = now

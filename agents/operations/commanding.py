@@ -1,6 +1,6 @@
 """What messages of devices mean beside what is stored: results of commands, values of lazy attributes, the last one."""
 
-from agents.operations.commands import Commands, commands_of
+from agents.operations.commands import Commands
 from agents.operations.courier import DeviceCourier
 from agents.operations.item import Item, Observer
 from agents.operations.last_measures import LastMeasures
@@ -43,6 +43,6 @@ class Commanding:
         elif uplink.kind == "measures":
             self._lazy.heard(device, item.measures or {}, item.time)
             self._last.heard(device, item.measures or {}, item.time)
-        if commands_of(device):
+        if device.commands:
             self._commands.heard(device)
         self._then.observe(item)

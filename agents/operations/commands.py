@@ -2,14 +2,14 @@
 
 import asyncio
 import heapq
-import time
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from agents.core.commands import Command, CommandAttribute, CommandStatus, advance, expired, report, restored, stored
+from agents.core.commands import Command, CommandStatus, advance, expired, report, restored, stored
 from agents.core.errors import StoreUnavailable
 from agents.core.model import Device, Instant
+from agents.operations import clock
 from agents.operations.backoff import Backoff
 from agents.operations.storage import Storage, Write
 from agents.operations.tally import Tally
@@ -48,10 +48,6 @@ class Courier(Protocol):
         ...
 
 
-def _now() -> Instant:
-    return time.time_ns() // 1000
-
-
 class Commands:
     """The commands of all devices."""
 
@@ -64,7 +60,7 @@ class Commands:
         store: CommandStore | None = None,
         *,
         lifetime: int = LIFETIME,
-        now: Callable[[], Instant] = _now,
+        now: Callable[[], Instant] = clock.now,
     ) -> None:
         self._courier = courier
         self._storage = storage
@@ -152,7 +148,7 @@ class Commands:
             waiting = [each for each in self.open(device.id) if each.name == name]
             if waiting:
                 self._change(waiting[0], CommandStatus.OK, result)
-            elif name in commands_of(device):
+            elif name in device.commands:
                 now = self._now()
                 self._report(Command("", device.id, name, None, now, now, CommandStatus.OK, result, now))
 
@@ -285,11 +281,6 @@ class Commands:
             if writes:
                 refused = await self._storage.store(writes)
                 self._tally.count("command_reports_refused", len(refused))
-
-
-def commands_of(device: Device) -> Mapping[str, CommandAttribute]:
-    """The commands a device takes, by their names."""
-    return device.commands
 
 
 async def _either(event: Awaitable[Any], seconds: float | None) -> None:

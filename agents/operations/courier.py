@@ -12,7 +12,7 @@ from agents.core.jexl.values import NotEvaluable
 from agents.core.model import Device, Instant
 from agents.networks import ultralight
 from agents.networks.downlinks import HttpPost, TunnelAccount, transmission
-from agents.operations.commands import Outcome, commands_of
+from agents.operations.commands import Outcome
 
 
 class Publisher(Protocol):
@@ -75,7 +75,7 @@ class DeviceCourier:
 
     async def deliver(self, command: Command, device: Device) -> Outcome | None:
         """Bring a command; the state it is in then, or `None` where the device cannot be reached for now."""
-        attribute = commands_of(device).get(command.name)
+        attribute = device.commands.get(command.name)
         if attribute is None:
             return CommandStatus.ERROR, "the device has no such command any more"
         try:
@@ -161,7 +161,7 @@ def pending(device: Device, collected: list[Command]) -> bytes:
     told: dict[str, Any] = {}
     written: list[str] = []
     for command in collected:
-        attribute = commands_of(device).get(command.name)
+        attribute = device.commands.get(command.name)
         if attribute is None:
             continue
         try:

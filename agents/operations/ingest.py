@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from agents.core.errors import AgentError, Rejected, UnknownDevice, UnusableRead
 from agents.core.instant import plausible
 from agents.core.measured import utc
 from agents.core.model import Device, DeviceModel, Instant, Uplink
+from agents.operations import clock
 from agents.operations.backlog import Backlog
 from agents.operations.devices import Devices
 from agents.operations.interpret import Interpreter
@@ -38,10 +38,6 @@ class _Batch:
     rejected: list[Rejection]
 
 
-def _now() -> Instant:
-    return time.time_ns() // 1000
-
-
 class Ingest:
     """The pipeline between the spool and the context broker."""
 
@@ -54,7 +50,7 @@ class Ingest:
         tally: Tally,
         observer: Observer,
         *,
-        now: Callable[[], Instant] = _now,
+        now: Callable[[], Instant] = clock.now,
     ) -> None:
         self._backlog = backlog
         self._devices = devices

@@ -1,15 +1,15 @@
 """The parts that make the agents FIWARE-compatible, put together: provisioning, commands, questions."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from agents.codecs.registry import encoder_key, lorawan_models
-from agents.core.model import Device, DeviceModel, Instant
+from agents.core.model import Device, DeviceModel
 from agents.core.provisioned import MODEL
 from agents.networks.downlinks import TunnelAccount
+from agents.operations import clock
 from agents.operations.commanding import Commanding
 from agents.operations.commands import Commands, CommandStore
 from agents.operations.courier import DeviceCourier, Encoder, Poster, Publisher
@@ -94,7 +94,7 @@ class Iot:
             outside.publisher,
             outside.poster,
             outside.encoder,
-            _now,
+            clock.now,
             lambda model: encoder_key(devices.models[model]),
             outside.account,
         )
@@ -145,7 +145,3 @@ class Iot:
         """What these sent before anybody knew them is read again."""
         if self._welcome is not None:
             await self._welcome([each.provisioned.device_id for each in devices])
-
-
-def _now() -> Instant:
-    return time.time_ns() // 1000

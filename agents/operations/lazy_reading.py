@@ -6,7 +6,6 @@ and UltraLight answer with empty values. Here the device is asked the way it is 
 """
 
 import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from agents.core.jexl.values import NotEvaluable
 from agents.core.measured import lazy_attribute, lazy_measures
 from agents.core.model import Device, Instant
 from agents.networks import ultralight
+from agents.operations import clock
 from agents.operations.courier import Poster, Publisher
 
 PATIENCE = 2.0
@@ -40,10 +40,6 @@ class _Question:
     answered: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-def _now() -> Instant:
-    return time.time_ns() // 1000
-
-
 class LazyReading:
     """Asks devices, and remembers what they said."""
 
@@ -53,7 +49,7 @@ class LazyReading:
         poster: Poster,
         *,
         patience: float = PATIENCE,
-        now: Callable[[], Instant] = _now,
+        now: Callable[[], Instant] = clock.now,
     ) -> None:
         self._publisher = publisher
         self._poster = poster

@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 
 from agents.core.commands import FREE, CommandStatus
 from agents.core.model import Device
-from agents.operations.commands import commands_of
 from agents.operations.outstanding import Outstanding
 from agents.operations.tally import Tally
 
@@ -67,7 +66,7 @@ class Listening:
     def watch(self, devices: Sequence[Device]) -> None:
         """These devices take the commands their provisioning names."""
         for device in devices:
-            if commands_of(device):
+            if device.commands:
                 self._outstanding.add(device.id, device)
 
     async def run(self) -> None:
@@ -90,7 +89,7 @@ class Listening:
                 await self._broker.introduce(entities[at : at + _CHUNK], tenant)
 
     async def _subscribe(self, device: Device) -> None:
-        for name in commands_of(device):
+        for name in device.commands:
             interest = Interest(device.tenant, device.entity_type, device.context, name)
             if interest in self._subscribed:
                 continue
@@ -136,7 +135,7 @@ def subscription(interest: Interest, notify_url: str, credential: str = "") -> d
 def _entity(device: Device) -> dict[str, Any]:
     """The entity with attributes for commands nobody has given yet."""
     entity: dict[str, Any] = {"id": device.entity_id, "type": device.entity_type}
-    for name in commands_of(device):
+    for name in device.commands:
         # Not empty: brokers tell of changes alone, and an empty value is what many a command has.
         entity[name] = {"type": "Property", "value": FREE}
         entity[f"{name}_status"] = {"type": "Property", "value": CommandStatus.UNKNOWN.value}

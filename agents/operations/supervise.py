@@ -1,7 +1,6 @@
 """Supervision of devices: each as an NGSI-LD entity of type Device, and those that fell silent."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 from urllib.parse import quote
@@ -11,6 +10,7 @@ import orjson
 from agents.core.health import Health, battery_level, from_json, to_json
 from agents.core.instant import format_instant
 from agents.core.model import Device, Instant
+from agents.operations import clock
 from agents.operations.devices import Devices
 from agents.operations.forward import Forwarder
 from agents.operations.item import Item
@@ -28,10 +28,6 @@ _PROTOCOLS = {"json": "mqtt", "ultralight": "ul20"}
 _PROPERTIES = frozenset(get_args(get_args(DeviceEntity.model_fields["controlledProperty"].annotation)[0]))
 
 
-def _now() -> Instant:
-    return time.time_ns() // 1000
-
-
 class Supervision:
     """Knows of each device how it is doing, and tells the broker."""
 
@@ -42,7 +38,7 @@ class Supervision:
         spool: Spool,
         tally: Tally,
         *,
-        now: Callable[[], Instant] = _now,
+        now: Callable[[], Instant] = clock.now,
     ) -> None:
         self._devices = devices
         self._forwarder = forwarder

@@ -170,6 +170,14 @@ def test_the_command_of_the_platform_passes_on(lamp, tmp_path):
     assert "eclor codec import" in taught.stdout
 
 
+def test_a_reader_that_has_enough_ends_the_list_quietly():
+    command = [sys.executable, "-m", "broker.cli", "codec", "list"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        run.stdout.close()
+        assert run.stderr.read() == b""
+    assert run.returncode == 0
+
+
 @pytest.mark.parametrize(
     ("expected", "result", "agrees"),
     [
