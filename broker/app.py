@@ -70,7 +70,7 @@ class App:
         self._background = Background()
         self._workers: list[asyncio.Task[None]] = []
         tls = trusting(settings.trusted_ca)
-        self._membership = MembershipSide(settings, self._databases, tls)
+        self._membership = MembershipSide(settings, self._databases, tls, self._clock)
         self._subscriptions = MongoSubscriptions(self._databases, sealing=self._membership.sealing)
         self._contexts = MongoContexts(self._databases.main["contexts"])
         own = (settings.public_url, f"http://127.0.0.1:{settings.port}", f"http://localhost:{settings.port}")

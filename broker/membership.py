@@ -17,7 +17,7 @@ from broker.operations.membership.guard import Guard
 from broker.operations.membership.leaving import tell_all
 from broker.operations.membership.ports import Membership
 from broker.operations.membership.registering import credential_for
-from broker.operations.ports import Ports
+from broker.operations.ports import Clock, Ports
 from broker.settings import Settings
 
 _log = structlog.get_logger("eclor.membership")
@@ -33,13 +33,13 @@ class MembershipSide:
     whoever uses it closes it.
     """
 
-    def __init__(self, settings: Settings, databases: Databases, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, settings: Settings, databases: Databases, tls: ssl.SSLContext | None, clock: Clock) -> None:
         self._settings = settings
         self._store = MongoMembers(databases)
         self._way = HttpWay(tls)
         self.keys = _keys(settings)
         self.sealing = self.keys if settings.seal else None
-        self.forwarder = CredentialForwarder(HttpForwarder(tls=tls), self.resolve)
+        self.forwarder = CredentialForwarder(HttpForwarder(tls=tls), self.resolve, clock)
         self.membership: Membership | None = None
         self.guard: Guard | None = None
 
@@ -48,7 +48,9 @@ class MembershipSide:
         if self.keys is None:
             return
         settings = self._settings
-        self.membership = Membership(ports, self.keys, self._store, self._way, settings.alias, settings.public_url)
+        self.membership = Membership(
+            ports, self.keys, self._store, self._way, self.forwarder, settings.alias, settings.public_url
+        )
         self.guard = Guard(self.membership)
 
     def changed(self) -> None:

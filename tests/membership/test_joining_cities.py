@@ -238,6 +238,35 @@ def test_a_credential_goes_to_its_member_and_nowhere_else(pair: tuple[City, City
         spy.shutdown()
 
 
+def test_status_tells_what_was_last_met_when_the_member_was_really_asked(pair: tuple[City, City]) -> None:
+    here, there = pair
+    assert there.join(here.invite("Event", "--attributes", "name")).returncode == 0
+    assert _ids(there.ask("GET", ENTITIES + "?type=Event")) == []
+    assert there.ask("GET", ENTITIES + "/urn:ngsi-ld:Event:1?type=Event")[0] == 404
+    (member,) = there.status()["members"]
+    assert (member["health"], member["lastTrouble"]) == ("ok", None)
+    here.stop()
+    there.ask("GET", ENTITIES + "?type=Event")
+    (member,) = there.status()["members"]
+    assert member["lastTrouble"]["operation"] == "GET /entities"
+    assert member["lastTrouble"]["problem"] == "can't be reached"
+    assert "GET /entities: can't be reached" in there.eclor("status").stdout
+    # It stays told when the probe is fine again.
+    here.start()
+    (member,) = there.status()["members"]
+    assert (member["health"], member["lastError"]) == ("ok", None)
+    assert member["lastTrouble"]["operation"] == "GET /entities"
+    # What the other side refuses is told in its own words.
+    content = {"types": ["https://uri.etsi.org/ngsi-ld/default-context/Event"], "operations": ["queryBatch"]}
+    with MongoClient(here.mongo_url) as client:
+        client[here.name]["members"].update_one({}, {"$set": {"given": json.dumps(content)}})
+    here.stop()
+    here.start()
+    there.ask("GET", ENTITIES + "?type=Event")
+    (member,) = there.status()["members"]
+    assert "answered 403: This broker does not offer you queryEntity" in member["lastTrouble"]["problem"]
+
+
 def test_leaving_works_while_the_member_is_down_and_it_is_told_later(pair: tuple[City, City]) -> None:
     here, there = pair
     here.create("urn:ngsi-ld:Event:here", "Event")

@@ -99,7 +99,7 @@ def ask() -> Callable[..., Any]:
     party = Party("Brume", "brume", "http://brume.test", "key")
     store = OneMember(Member("id", party, 0, digest=digest_of(TOKEN)))
     ports = memory_ports()
-    membership = Membership(ports, SecretKeys(b"k" * 32), store, None, "alba", PUBLIC_URL)  # type: ignore[arg-type]
+    membership = Membership(ports, SecretKeys(b"k" * 32), store, None, None, "alba", PUBLIC_URL)  # type: ignore[arg-type]
     guard = Guard(membership)
     joining = Joining(membership, guard.forget, Door(guard))
     client = Client(build(ports, health=healthy, public_url=PUBLIC_URL, joining=joining), ports)

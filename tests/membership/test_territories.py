@@ -1,5 +1,6 @@
 """`eclor demo --federation` as its user meets it."""
 
+import base64
 import os
 import signal
 import socket
@@ -39,7 +40,12 @@ def test_three_territories_join_and_answer_across_the_border_in_two_languages(tm
     output = tmp_path / "output"
     command = [sys.executable, "-m", "broker.cli", "demo", "--federation", "--port", str(port)]
     with output.open("wb") as file:
-        demo = subprocess.Popen([*command, "--data-dir", str(tmp_path / "d")], stdout=file, stderr=file, env=os.environ)
+        # A secret that is meant for another broker changes nothing: each of the three has its own.
+        secret = base64.urlsafe_b64encode(b"k" * 32).decode()
+        environment = {**os.environ, "ECLOR_SECRET_KEY": secret}
+        demo = subprocess.Popen(
+            [*command, "--data-dir", str(tmp_path / "d")], stdout=file, stderr=file, env=environment
+        )
     try:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while "What to try" not in output.read_text():
@@ -49,6 +55,10 @@ def test_three_territories_join_and_answer_across_the_border_in_two_languages(tm
         url = f"http://127.0.0.1:{port + 2}/ngsi-ld/v1/entities?type=OffStreetParking&limit=100"
         with urllib.request.urlopen(url, timeout=20) as answer:
             assert len(answer.read().split(b'"urn:ngsi-ld:OffStreetParking:')) == 6
+        (advice,) = (line for line in output.read_text().splitlines() if "federation status" in line)
+        status = [sys.executable, "-m", "broker.cli", *advice.split()[1:]]
+        told = subprocess.run(status, capture_output=True, text=True, env=environment, timeout=60, check=False)
+        assert (told.returncode, told.stdout.count(": ok")) == (0, 2), told.stderr
     finally:
         demo.send_signal(signal.SIGINT)
         assert demo.wait(60) == 0

@@ -61,6 +61,9 @@ def member_lines(member: Mapping[str, Any]) -> list[str]:
     lines.append(_line("  ", "since", _time(member["since"])))
     if member.get("lastError"):
         lines.append(_line("  ", "last error", member["lastError"]))
+    if trouble := member.get("lastTrouble"):
+        text = f"{_time(trouble['at'])}, {trouble['operation']}: {trouble['problem']}"
+        lines.append(_line("  ", "last trouble", text))
     if member["taken"]:
         lines.append(_line("  ", "requests", _requests(member)))
     for title, offer in (("we get:", member["taken"]), ("they get:", member["given"])):

@@ -118,6 +118,22 @@ class Probe:
     problem: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What this broker met when it really asked a member: when, what it asked (`GET /entities`), what was wrong."""
+
+    at: Instant
+    operation: str
+    problem: str
+
+
+class Experience(Protocol):
+    """What became of requests to members, in this process and since it started."""
+
+    def last_trouble(self, credential: str) -> Trouble | None:
+        """The last one that a request with that credential met, or None."""
+
+
 class Way(Protocol):
     """The way to other brokers. All raise SourceFailed with what went wrong, in words for an operator."""
 
@@ -142,6 +158,7 @@ class Membership:
     keys: Keys
     store: MemberStore
     way: Way
+    experience: Experience
     alias: str
     url: str
 

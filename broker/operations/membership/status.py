@@ -7,7 +7,7 @@ from typing import Any
 from broker.core.model.errors import NgsiLdError
 from broker.core.model.instant import format_instant
 from broker.operations.membership.inviting import open_invitations
-from broker.operations.membership.ports import Issued, Member, Membership, Probe
+from broker.operations.membership.ports import Issued, Member, Membership, Probe, Trouble
 from broker.operations.membership.registering import token_to
 
 _COUNTED = ("timesSent", "timesFailed", "lastSuccess", "lastFailure")
@@ -17,7 +17,10 @@ _SEALED_OTHERWISE = (
 
 
 async def status(membership: Membership) -> dict[str, Any]:
-    """As JSON, with no secret in it. All members are asked at once whether they answer."""
+    """As JSON, with no secret in it. All members are asked at once whether they answer.
+
+    `lastError` is what that question met, `lastTrouble` what requests of clients did.
+    """
     members = await membership.store.all()
     federation = membership.ports.federation
     if federation is not None:
@@ -54,8 +57,20 @@ async def _told(membership: Membership, member: Member) -> dict[str, Any]:
         return told
     probe = await _probe(membership, member)
     counted = await _counted(membership, member)
-    health = "ok" if probe.problem is None else "failing"
-    return {**told, "health": health, "latencyMs": round(probe.milliseconds, 1), "lastError": probe.problem, **counted}
+    return {
+        **told,
+        "health": "ok" if probe.problem is None else "failing",
+        "latencyMs": round(probe.milliseconds, 1),
+        "lastError": probe.problem,
+        "lastTrouble": _trouble(membership.experience.last_trouble(member.credential)),
+        **counted,
+    }
+
+
+def _trouble(trouble: Trouble | None) -> dict[str, str] | None:
+    if trouble is None:
+        return None
+    return {"at": format_instant(trouble.at), "operation": trouble.operation, "problem": trouble.problem}
 
 
 async def _probe(membership: Membership, member: Member) -> Probe:
