@@ -7,23 +7,17 @@ nothing is lost.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import structlog
 
 from broker.core.model.errors import NgsiLdError
-from broker.core.model.instant import Instant
-from broker.core.subscribe.message import Message
-from broker.core.subscribe.notification import notification_of_changes
-from broker.core.subscribe.schedule import brought_up_to_date, newest_states, retry_delay, travelling_together
+from broker.core.subscribe.schedule import newest_states, retry_delay, travelling_together
 from broker.core.subscribe.subscription import Subscription
-from broker.operations.distributed.uniting import united
-from broker.operations.messages import joined_message
-from broker.operations.notify import DeliveryError, Sink, Timer
-from broker.operations.ports import Clock, Outbox, OutboxEntry, Ports
-from broker.workers.tallies import Tallies
+from broker.operations.notify import DeliveryError
+from broker.operations.ports import OutboxEntry
+from broker.workers.courier import Courier
 
 _log = structlog.get_logger("eclor.notifications")
 
@@ -31,45 +25,13 @@ LONGEST_QUEUE = 1_000
 """Entries that one lane holds in memory: as many as a batch commonly has entities."""
 LONGEST_QUEUES = 50_000
 """Entries that all lanes hold together: about 100 MB at worst."""
-SUSPECTS_AT_ONCE = 64
-"""Attempts at receivers that failed at least twice in a row: they may not take all connections from the others."""
 _UNREAD = 1.0
 """Seconds after which a lane looks again for a subscription that could not be read."""
 _UNCLAIMED = 0.1
 """Part of the period of throttling after which a lane asks again whether it may send, where another process did."""
 _SHORTEST_NAP = 0.1
 """Seconds between two such questions at least."""
-_CLAIMED = 0.9
-"""Part of the period of throttling for which no other process sends: less than all of it, for clocks that differ."""
 _SECOND = 1_000_000
-
-
-@dataclass(slots=True)
-class Courier:
-    """What all lanes share. `find` gives a subscription as it is now, or None; `is_gone`, that it is deleted.
-
-    A receiver may be away for `give_up_after` seconds; after that, notifications of that age are given up. Until what
-    former processes left is `adopted`, nothing is fetched from the outbox: newer entries would come first. `ports` is
-    where linked entities are read. While other processes serve the same database (`is_shared`), `refresh` sees what
-    they did to a tenant's subscriptions, and `claim` says whether this process may send to a subscription now, which
-    then nobody else does until later.
-    """
-
-    outbox: Outbox
-    sinks: Mapping[str, Sink]
-    clock: Clock
-    timer: Timer
-    tallies: Tallies
-    find: Callable[[str, str], Subscription | None]
-    is_gone: Callable[[str, str], bool]
-    give_up_after: float
-    suspects: asyncio.Semaphore
-    adopted: asyncio.Event
-    is_shared: Callable[[], bool]
-    refresh: Callable[[str], Awaitable[object]]
-    claim: Callable[[str, str, Instant, Instant], Awaitable[bool]]
-    ports: Ports | None = None
-    queued: int = 0
 
 
 class Lane:
@@ -194,28 +156,19 @@ class Lane:
         delay = self._opens_at - self._courier.timer.monotonic()
         # What failed is tried again within the period that it was let through for.
         is_asked = subscription.throttling and not self._failures and self._courier.is_shared()
-        if delay <= 0 and is_asked and not await self._may_send(subscription):
+        if delay <= 0 and is_asked and not await self._courier.may_send(self.tenant, subscription):
             delay = max(subscription.throttling * _UNCLAIMED, _SHORTEST_NAP)
         if delay > 0:
             await self._wait(delay)
         return delay <= 0
 
-    async def _may_send(self, subscription: Subscription) -> bool:
-        """Whether no other process has sent to the throttled subscription within its period."""
-        now = self._courier.clock.now()
-        until = now + int(subscription.throttling * _CLAIMED * _SECOND)
-        try:
-            return await self._courier.claim(self.tenant, self.subscription_id, now, until)
-        except NgsiLdError as error:
-            _log.warning("throttled notification waits", tenant=self.tenant, reason=error.detail)
-            return False
-
     async def _attempt(self, subscription: Subscription, parcel: Sequence[OutboxEntry]) -> bool:
         """Whether the parcel is done with: delivered, or such that it never can be."""
         courier = self._courier
         self._has_sent = False
+        changes, seed = [entry.change for entry in parcel], f"{parcel[0].key} {parcel[-1].key}"
         try:
-            message = await self._message(subscription, parcel)
+            message = await courier.message(self.tenant, subscription, changes, seed)
         except NgsiLdError as error:
             _log.warning("linked entities can't be read", tenant=self.tenant, reason=error.detail)
             return False
@@ -225,37 +178,15 @@ class Lane:
         if message is None:
             return True
         self._has_sent = True
-        sink = courier.sinks[subscription.endpoint.uri.partition(":")[0].lower()]
-        courier.tallies.of(self.tenant, self.subscription_id).sent(courier.clock.now())
         try:
-            async with courier.suspects if self._failures > 1 else nullcontext():
-                await sink.send(subscription.endpoint, message)
+            await courier.deliver(self.tenant, subscription, message, self._failures)
         except DeliveryError as error:
-            courier.tallies.of(self.tenant, self.subscription_id).failed(courier.clock.now(), str(error))
             if not self._failures:
                 _log.warning(
                     "notification failed", tenant=self.tenant, subscription=self.subscription_id, reason=str(error)
                 )
             return False
-        courier.tallies.of(self.tenant, self.subscription_id).succeeded(courier.clock.now())
         return True
-
-    async def _message(self, subscription: Subscription, parcel: Sequence[OutboxEntry]) -> Message | None:
-        """What to send; None where nothing is left once entities are put together."""
-        changes = [entry.change for entry in parcel]
-        now, seed = self._courier.clock.now(), f"{parcel[0].key} {parcel[-1].key}"
-        ports = self._courier.ports
-        if subscription.throttling and ports is not None and self._courier.is_shared():
-            # Another process may have told of a later state already: an earlier one must not follow it.
-            current = await ports.entities.get_many(self.tenant, [change.entity.id for change in changes])
-            changes = [brought_up_to_date(change, current.get(change.entity.id)) for change in changes]
-        if subscription.whole is not None and ports is not None:
-            changes = await united(ports, self.tenant, subscription, changes)
-            if not changes:
-                return None
-        if subscription.join and ports is not None:
-            return await joined_message(ports, self.tenant, subscription, changes, now, seed)
-        return notification_of_changes(subscription, changes, now, seed, self.tenant)
 
     async def _catch_up(self) -> None:
         """Fetch from the outbox what was left in it."""

@@ -1,7 +1,6 @@
 """The notification side of the commit path: matching in memory, delivery in lanes (clause 5.8.6)."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -19,7 +18,8 @@ from broker.operations.notify import DeliveryError, Sink, SubscriptionRecords, T
 from broker.operations.ports import Clock, ContextLoader, Outbox, OutboxEntry, Ports
 from broker.operations.subscriptions import load_subscription
 from broker.workers.board import Board
-from broker.workers.lane import SUSPECTS_AT_ONCE, Courier, Lane
+from broker.workers.courier import Courier, SystemTimer
+from broker.workers.lane import Lane
 from broker.workers.tallies import Tallies
 
 _log = structlog.get_logger("eclor.notifications")
@@ -35,18 +35,6 @@ _ADOPTION = 5.0
 
 
 SubscriptionBoard: TypeAlias = Board[Subscription, SubscriptionIndex]
-
-
-class SystemTimer:
-    """The time of the machine and of the running loop."""
-
-    def monotonic(self) -> float:
-        """Seconds since some moment."""
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        """Come back after that long."""
-        await asyncio.sleep(seconds)
 
 
 class Notifications:
@@ -85,8 +73,6 @@ class Notifications:
             find=self.find,
             is_gone=self.is_gone,
             give_up_after=give_up_after,
-            suspects=asyncio.Semaphore(SUSPECTS_AT_ONCE),
-            adopted=asyncio.Event(),
             is_shared=is_shared,
             refresh=self._refreshed,
             claim=store.claim,
@@ -191,18 +177,14 @@ class Notifications:
 
     async def send_once(self, tenant: str, subscription: Subscription, messages: Sequence[Message]) -> None:
         """Send without retrying, and count: the next periodic notification tells more than this one."""
-        sink = self._sinks[subscription.endpoint.uri.partition(":")[0].lower()]
         for message in messages:
-            self._tallies.of(tenant, subscription.id).sent(self._clock.now())
             try:
-                await sink.send(subscription.endpoint, message)
+                await self._courier.deliver(tenant, subscription, message)
             except DeliveryError as error:
-                self._tallies.of(tenant, subscription.id).failed(self._clock.now(), str(error))
                 _log.warning(
                     "periodic notification failed", tenant=tenant, subscription=subscription.id, reason=str(error)
                 )
                 return
-            self._tallies.of(tenant, subscription.id).succeeded(self._clock.now())
 
     def _matching(self, board: SubscriptionBoard, change: Change, now: Instant) -> tuple[str, ...]:
         try:
