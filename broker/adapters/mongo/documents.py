@@ -43,8 +43,14 @@ def unescape(name: str) -> str:
     return name.replace("%24", "$").replace("%2E", ".").replace("%25", "%") if "%" in name else name
 
 
-def to_document(entity: Entity, version: str, refused: int = 0) -> Document:
-    """The whole document of an entity. `refused`: see `stored_attribute`."""
+def to_document(entity: Entity, version: str) -> Document:
+    """The whole document of an entity that no geo index knows."""
+    document = plain_document(entity, version)
+    return with_escapes(document) if needs_escape(entity.attributes) else document
+
+
+def plain_document(entity: Entity, version: str, refused: int = 0) -> Document:
+    """The same where no name in a value begins with `$`. `refused`: see `stored_attribute`."""
     document: Document = {
         "_id": entity.id,
         "types": entity.types,
@@ -61,10 +67,12 @@ def to_document(entity: Entity, version: str, refused: int = 0) -> Document:
         document["expiresAt"] = entity.expires_at
     if (earliest := next_expiry(entity.attributes)) is not None:
         document["instancesExpireAt"] = earliest
-    if needs_escape(entity.attributes):
-        document["attributes"] = _map_names(document["attributes"], _escape_dollar)
-        document["escaped"] = True
     return document
+
+
+def with_escapes(document: Document) -> Document:
+    """A document of which a value has names that begin with `$`, as it can be stored."""
+    return {**document, "attributes": _map_names(document["attributes"], _escape_dollar), "escaped": True}
 
 
 def to_entity(document: Document) -> Entity:

@@ -41,19 +41,35 @@ LARGEST_CHUNK = 1_000
 """Samples in one chunk: enough that its columns pack well, few enough that to change one costs milliseconds."""
 
 
-def of_change(change: Change, version: str, ties: Ties | None = None, *, plain: bool = False) -> Document | None:
+def of_change(
+    change: Change, version: str, ties: Ties | None = None, *, plain: bool = False, encoded: Any = None
+) -> Document | None:
     """What a committed change adds to the history; None where it touched nothing that has one.
 
     `ties` is needed where the group changes the entity more than once. `plain`: no name in a value begins with `$`.
+    `encoded`: all attributes of the entity as they are stored, which then need not be encoded again.
     """
     attributes = recorded(change)
     if not attributes:
         return None
-    if ties is None and plain:
+    if ties is not None or not plain:
+        return of_attributes(change.entity.id, change.entity.types, attributes, change.at, version, ties)
+    if encoded is None or not _is_all(attributes, change.entity.attributes):
         several = {iri: tied(each) if len(each) > 1 else each for iri, each in attributes.items()}
-        document_id = {"e": change.entity.id, "t": change.at, "v": version}
-        return {"_id": document_id, "types": change.entity.types, "attributes": stored_attributes(several)}
-    return of_attributes(change.entity.id, change.entity.types, attributes, change.at, version, ties)
+        encoded = stored_attributes(several)
+    document_id = {"e": change.entity.id, "t": change.at, "v": version}
+    return {"_id": document_id, "types": change.entity.types, "attributes": encoded}
+
+
+def _is_all(recorded_: Attributes, attributes: Attributes) -> bool:
+    """Whether what is recorded are the attributes as they are, one instance of each."""
+    if len(recorded_) != len(attributes):
+        return False
+    for iri, instances in attributes.items():
+        found = recorded_.get(iri)
+        if found is None or len(found) != 1 or len(instances) != 1 or found[0] is not instances[0]:
+            return False
+    return True
 
 
 def of_attributes(

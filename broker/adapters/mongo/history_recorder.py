@@ -45,7 +45,9 @@ class Recorder:
             ties: Ties | None = defaultdict(int) if len(effective) > 1 else None
             for number, change in enumerate(effective):
                 if self._policy.of(self._tenant, change.entity.types):
-                    document = of_change(change, f"{plan.version}.{number}", ties, plain=not plan.escaped)
+                    document = of_change(
+                        change, f"{plan.version}.{number}", ties, plain=not plan.escaped, encoded=plan.attributes
+                    )
                     if document is not None:
                         documents.append(bson.encode(document))
             if documents:
