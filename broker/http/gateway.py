@@ -19,7 +19,7 @@ from broker.http.guarded import Door
 from broker.http.message import ALLOW, SNAPSHOT, TENANT, Request, Response, headers_of
 from broker.http.metrics import Metrics
 from broker.http.problems import Refusal, respond_to
-from broker.http.router import Match, Router
+from broker.http.router import Match, Router, Target
 from broker.http.table import ROUTES
 from broker.http.tenant import tenant_of
 from broker.operations.indexes import IndexOperations
@@ -102,7 +102,7 @@ class Gateway:
                 try:
                     self._door.check_path(scope, path)
                 except Refusal as refusal:
-                    await _answer(send, respond_to(refusal, scope["method"], ""))
+                    await _answer(send, respond_to(refusal, scope["method"], ""), scope["method"])
                     return
         await self._rest(scope, receive, send)
 
@@ -127,18 +127,7 @@ class Gateway:
                 request = Request(method, headers, scope["query_string"], match.variables)
                 if method in _WITH_BODY:
                     request.body = await self._body(headers, receive)
-                request.tenant = tenant_of(headers)
-                request.public_url = self._public_url
-                if request.query_string:
-                    target.check(request)
-                ports = self._ports
-                if b"authorization" in headers:
-                    ports = await self._door.enter(ports, target, request)
-                if self._ports.federation is not None:
-                    await self._ports.federation.registry.catch_up(request.tenant)
-                if b"ngsild-snapshot" in headers and not path.startswith("snapshots"):
-                    await _enter_snapshot(ports, request, headers[b"ngsild-snapshot"])
-                response = await target.handler(ports, request)
+                response = await self._handle(target, request, is_of_snapshots=path.startswith("snapshots"))
         except CancelledError:
             # The server ends, and has waited for this request as long as it does.
             response = respond_to(Unavailable("The broker is stopping; try again in a few seconds."), method, path)
@@ -146,7 +135,23 @@ class Gateway:
             response = respond_to(error, method, path)
         self._finish(response, headers)
         self._metrics.note(name, response.status, perf_counter() - begun)
-        await _answer(send, response, with_body=method != "HEAD")
+        await _answer(send, response, method)
+
+    async def _handle(self, target: Target, request: Request, *, is_of_snapshots: bool) -> Response:
+        """Have the request handled. `is_of_snapshots`: it is about snapshots themselves, never about what is in one."""
+        headers, ports = request.headers, self._ports
+        request.tenant = tenant_of(headers)
+        request.public_url = self._public_url
+        if request.query_string:
+            target.check(request)
+        if b"authorization" in headers:
+            ports = await self._door.enter(ports, target, request)
+        federation = self._ports.federation
+        if federation is not None:
+            await federation.registry.catch_up(request.tenant)
+        if b"ngsild-snapshot" in headers and not is_of_snapshots:
+            await _enter_snapshot(ports, request, headers[b"ngsild-snapshot"])
+        return await target.handler(ports, request)
 
     def _finish(self, response: Response, headers: Mapping[bytes, bytes]) -> None:
         """Echo the tenant as it was written (clause 6.3.14), and let a browser read the answer."""
@@ -200,6 +205,6 @@ async def _enter_snapshot(ports: Ports, request: Request, name: bytes) -> None:
     request.parameters["local"] = "true"
 
 
-async def _answer(send: Send, response: Response, *, with_body: bool = True) -> None:
+async def _answer(send: Send, response: Response, method: str) -> None:
     await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
-    await send({"type": "http.response.body", "body": response.body if with_body else b""})
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})

@@ -1,13 +1,16 @@
 """What stands beside the API: its description, the state of the broker, the page."""
 
 import re
+from ipaddress import ip_network
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from broker.http.federation import Joining
 from broker.http.gateway import build
+from broker.http.guarded import Door
 from broker.http.table import ROUTES
-from tests.http.client import PUBLIC_URL, Client, memory_client, memory_ports
+from tests.http.client import PUBLIC_URL, Client, healthy, memory_client, memory_ports
 from tests.http.samples import sensor
 
 _METHODS = {"get", "post", "patch", "put", "delete"}
@@ -129,3 +132,14 @@ async def test_variables_of_every_path_are_described(client: Client) -> None:
         for operation in operations.values():
             described = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"}
             assert described == set(re.findall(r"{(\w+)}", path)), path
+
+
+async def test_a_head_request_that_is_not_let_in_gets_no_body() -> None:
+    joining = Joining(None, lambda: None, Door(open_to=[ip_network("10.0.0.0/8")]))
+    ports = memory_ports()
+    client = Client(build(ports, health=healthy, public_url=PUBLIC_URL, joining=joining), ports)
+    for path in ("//metrics", "/types"):
+        read, asked = await client.call("GET", path), await client.call("HEAD", path)
+        assert (read.status, asked.status, asked.body) == (401, 401, b"")
+        assert read.body
+        assert read.headers["content-length"] == asked.headers["content-length"] == str(len(read.body))
