@@ -92,6 +92,9 @@ class OneMember:
     async def by_digest(self, digest: str) -> Member | None:
         return self.member if digest == self.member.digest else None
 
+    async def get(self, member_id: str) -> Member | None:
+        return self.member if member_id == self.member.id else None
+
 
 @pytest.fixture
 def ask() -> Callable[..., Any]:

@@ -67,7 +67,7 @@ def _join(options: argparse.Namespace, operator: Operator) -> list[str]:
     _confirm(options, invitation)
     offer = _offer(options) if options.offer_types else None
     if options.both:
-        offer = {**invitation["offer"], "tenant": options.offer_tenant or "", **(offer or {})}
+        offer = _in_return(invitation["offer"], _offer(options))
     body = {
         **letter,
         "fingerprint": invitation["fingerprint"],
@@ -127,6 +127,13 @@ def _offer(options: argparse.Namespace) -> dict[str, Any]:
         if getattr(options, f"offer_{name}"):
             offer[name] = getattr(options, f"offer_{name}")
     return offer
+
+
+def _in_return(offered: Mapping[str, Any], offer: Mapping[str, Any]) -> dict[str, Any]:
+    """What is offered in return for an offer: the same, but for what the operator says."""
+    says_what = "allow" in offer or "operations" in offer
+    same = {name: value for name, value in offered.items() if name != "operations" or not says_what}
+    return {**same, "tenant": "", **offer}
 
 
 def _area(name: str) -> Any:

@@ -63,7 +63,7 @@ class Guard:
             return known[1]
         self._known.pop(digest, None)
         member = await self._membership.store.by_digest(digest)
-        if member is None:
+        if member is None or member.is_leaving:
             return None
         admission = await self._admission(member)
         if len(self._known) >= _MOST:
@@ -84,12 +84,14 @@ class Guard:
             return Admission(member, None, nothing, nothing)
         offer = read_offer(member.given, await ports.loader.load(None))
         view = View(offer)
+        store = self._membership.store
+        subscriptions = MembersSubscriptions(ports.subscriptions, store, ports.loader, member.id, view)
         narrowed = replace(
             closed,
             entities=OfferedEntities(ports.entities, view),
             history=None if ports.history is None else OfferedHistories(ports.history, ports.entities, view),
-            subscriptions=MembersSubscriptions(ports.subscriptions, ports.loader, member, offer),
-            notifier=MembersNotifier(ports.notifier, view),
+            subscriptions=subscriptions,
+            notifier=MembersNotifier(ports.notifier, subscriptions),
         )
         return Admission(
             member,

@@ -56,9 +56,9 @@ async def tell(membership: Membership, member: Member) -> str | None:
         await membership.way.depart(member.party.url, signed(membership.keys, content))
     except SourceFailed as error:
         if membership.ports.clock.now() - member.joined_at > TELL_FOR:
-            await membership.store.remove(member.id)
+            await _forget(membership, member)
         return error.detail
-    await membership.store.remove(member.id)
+    await _forget(membership, member)
     return None
 
 
@@ -86,6 +86,13 @@ async def part(membership: Membership, envelope: Mapping[str, Any]) -> None:
         return
     if not member.is_leaving and text_of(content, "ends") != member.digest:
         raise AccessDenied("This departure is from an earlier membership.")
+    # Nothing new begins from here on, whatever comes in between.
+    await membership.store.put(replace(member, sealed="", is_leaving=True))
+    await _forget(membership, member)
+
+
+async def _forget(membership: Membership, member: Member) -> None:
+    """Also what an end that was broken off has left."""
     await _end(membership, member)
     await membership.store.remove(member.id)
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import orjson
 
-from broker.core.federate.offer import Offer, write_offer
+from broker.core.federate.offer import read_offer
 from broker.core.federate.offered import View
 from broker.core.model.errors import AccessDenied, NgsiLdError, ResourceNotFound
 from broker.core.model.instant import Instant
 from broker.core.subscribe.subscription import Subscription
-from broker.operations.membership.ports import Member
+from broker.operations.membership.ports import Member, MemberStore
 from broker.operations.ports import ContextLoader, Notifier, Ports, SubscriptionStore
 from broker.operations.subscriptions import delete_subscription, load_subscription
 
@@ -22,20 +22,32 @@ _KEPT = ("member", "offer")
 
 
 class MembersSubscriptions:
-    """SubscriptionStore of one member: those that it made, in front of the store of all."""
+    """SubscriptionStore of one member: those that it made, in front of the store of all.
 
-    def __init__(self, store: SubscriptionStore, loader: ContextLoader, member: Member, offer: Offer) -> None:
+    The member is looked up with each write: what it was offered or whether it left may have changed just now. `view` is
+    that of the offer that was found last.
+    """
+
+    def __init__(
+        self, store: SubscriptionStore, members: MemberStore, loader: ContextLoader, member_id: str, view: View
+    ) -> None:
         self._store = store
+        self._members = members
         self._loader = loader
-        self._member = member
-        self._kept = {"member": member.id, "offer": orjson.dumps(write_offer(offer)).decode()}
+        self._id = member_id
+        self.view = view
 
     async def create(self, tenant: str, subscription: Mapping[str, Any]) -> None:
         """Store a new one. Raises AlreadyExists; AccessDenied where it goes beyond what is offered."""
-        _, count = await self._store.page(tenant, 0, 0, member=self._member.id)
+        _, count = await self._store.page(tenant, 0, 0, member=self._id)
         if count >= MOST:
             raise AccessDenied(f"You have {MOST} subscriptions here, and no more are kept for one broker.")
-        await self._store.create(tenant, await self._guarded(subscription))
+        guarded = await self._guarded(subscription)
+        await self._store.create(tenant, guarded)
+        # Whoever changed the offer meanwhile did not find it yet.
+        if _text((await self._member()).given) != guarded["offer"]:
+            await self._store.delete(tenant, subscription["id"])
+            raise AccessDenied("What this broker offers you has just changed; try again.")
 
     async def replace(self, tenant: str, subscription: Mapping[str, Any], since: Instant | None = None) -> bool:
         """Store a new state. Raises ResourceNotFound; AccessDenied as `create` does."""
@@ -50,7 +62,7 @@ class MembersSubscriptions:
     async def get(self, tenant: str, subscription_id: str) -> dict[str, Any] | None:
         """One of the member's, or None."""
         found = await self._store.get(tenant, subscription_id)
-        if found is None or found.get("member") != self._member.id:
+        if found is None or found.get("member") != self._id:
             return None
         return {name: value for name, value in found.items() if name not in _KEPT}
 
@@ -58,19 +70,27 @@ class MembersSubscriptions:
         self, tenant: str, limit: int, offset: int, *, member: str | None = None
     ) -> tuple[list[dict[str, Any]], int]:
         """A page of the member's own, whichever `member` is named."""
-        return await self._store.page(tenant, limit, offset, member=self._member.id)
+        return await self._store.page(tenant, limit, offset, member=self._id)
 
     async def stamp(self, tenant: str) -> int:
         """A number that grows with every change."""
         return await self._store.stamp(tenant)
 
     async def _guarded(self, subscription: Mapping[str, Any]) -> dict[str, Any]:
-        guarded = {**subscription, **self._kept}
+        member = await self._member()
+        self.view = View(read_offer(member.given or {}, await self._loader.load(None, counts=False)))
+        guarded = {**subscription, "member": self._id, "offer": _text(member.given)}
         loaded = await load_subscription(self._loader, guarded)
-        place = self._member.party.url + "/"
+        place = member.party.url + "/"
         if not loaded.endpoint.uri.startswith(place):
             raise AccessDenied(f"What this broker offers you is told to your broker alone: at a URI below {place}.")
         return guarded
+
+    async def _member(self) -> Member:
+        member = await self._members.get(self._id)
+        if member is None or member.is_leaving or member.given is None:
+            raise AccessDenied("This broker offers you nothing any more.")
+        return member
 
     async def _require(self, tenant: str, subscription_id: str) -> None:
         if await self.get(tenant, subscription_id) is None:
@@ -80,9 +100,9 @@ class MembersSubscriptions:
 class MembersNotifier:
     """Notifier that knows a member's subscriptions as they are kept."""
 
-    def __init__(self, notifier: Notifier, view: View) -> None:
+    def __init__(self, notifier: Notifier, subscriptions: MembersSubscriptions) -> None:
         self._notifier = notifier
-        self._view = view
+        self._subscriptions = subscriptions
         self.match = notifier.match
         self.refresh = notifier.refresh
         self.dispatch = notifier.dispatch
@@ -91,7 +111,7 @@ class MembersNotifier:
 
     def subscribed(self, tenant: str, subscription: Subscription) -> None:
         """A subscription was created or updated: the next `match` knows it."""
-        self._notifier.subscribed(tenant, self._view.limited(subscription))
+        self._notifier.subscribed(tenant, self._subscriptions.view.limited(subscription))
 
 
 async def end_subscriptions(ports: Ports, tenant: str, member: Member) -> None:
@@ -107,7 +127,7 @@ async def renew_subscriptions(ports: Ports, member: Member, former: Mapping[str,
     if "createSubscription" not in given.get("operations", ()) or given.get("tenant", "") != tenant:
         await end_subscriptions(ports, tenant, member)
         return
-    offer = orjson.dumps(given).decode()
+    offer = _text(given)
     for each in await _ids(ports, tenant, member):
         with suppress(ResourceNotFound):
             await _renew(ports, tenant, each, offer)
@@ -132,3 +152,7 @@ async def _ids(ports: Ports, tenant: str, member: Member) -> list[str]:
         return []
     found, _ = await ports.subscriptions.page(tenant, MOST, 0, member=member.id)
     return [each["id"] for each in found]
+
+
+def _text(given: Mapping[str, Any] | None) -> str:
+    return orjson.dumps(given, option=orjson.OPT_SORT_KEYS).decode()
