@@ -4,6 +4,7 @@ import asyncio
 
 from test_commit import NAME, Brokers, brokers, creating, deleting, entity, setting
 
+from broker.adapters.mongo.documents import escape
 from broker.core.ql.ast import EntityQuery, EntitySelector, PageRequest
 
 __all__ = ["brokers"]
@@ -55,3 +56,17 @@ async def test_alone_again_it_does_not_answer_from_what_it_remembered_before_oth
     found = await first.entities.get("", "urn:0")
     assert found is not None
     assert found.attributes[NAME][0]["value"] == 2
+
+
+async def test_what_changes_between_finding_and_reading_has_to_satisfy_the_query_still(brokers: Brokers) -> None:
+    broker = await brokers.start()
+    await broker.entities.write_many("", [creating(entity(f"urn:{each}", each)) for each in range(3)])
+    collection = broker.databases("")["entities"]
+    found = await collection.find({}, {"version": 1}, sort=[("_id", 1)]).to_list()
+    recall = broker.entities._of("").recall
+    for number in range(3):
+        await broker.entities.write("", setting(f"urn:{number}", number + 10))
+    broker.entities._of("").cache.clear()
+    below = {f"attributes.{escape(NAME)}.value": {"$lt": 12}}
+    entities = await recall.entities(collection, below, found, None)
+    assert [each.attributes[NAME][0]["value"] for each in entities] == [10, 11]

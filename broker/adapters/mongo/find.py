@@ -113,7 +113,8 @@ async def _decided(
         total = page.offset + len(documents)
     elif page.count:
         total = await _count(collection, compiled, now)
-    return EntityPage(await recall.entities(collection, documents[: page.limit], began), total, more)
+    entities = await recall.entities(collection, compiled.filter, documents[: page.limit], began)
+    return EntityPage(entities, total, more)
 
 
 async def _finished(collection: Collection, compiled: filters.Compiled, page: PageRequest, now: Instant) -> EntityPage:
