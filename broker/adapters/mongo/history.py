@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from bson import ObjectId
-from pymongo.errors import DocumentTooLarge, PyMongoError
+from pymongo.errors import DocumentTooLarge
 
 from broker.adapters.mongo import history_changes as changes
 from broker.adapters.mongo.client import Database, Databases
 from broker.adapters.mongo.documents import escape
-from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.errors import translated
 from broker.adapters.mongo.history_compaction import compact_due, has_history, retain
 from broker.adapters.mongo.history_documents import chunk_of, of_import, samples_of, whole_range
 from broker.adapters.mongo.history_lock import locked
@@ -46,49 +46,41 @@ class MongoHistory:
     async def about(self, tenant: str, entity_id: str) -> Evolution | None:
         """What is known of an entity that has a history, without its series."""
         database = self._databases(tenant)
-        try:
+        with translated():
             found = (await _known(database, {"_id": entity_id}, None, 1, 1)).get(entity_id)
             return found if found is not None and await _is_known(database, entity_id) else None
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def recall(self, tenant: str, entity_id: str, demand: Demand) -> Evolution | None:
         """The same with its series, at least as far as the demand asks for them."""
         database = self._databases(tenant)
-        try:
+        with translated():
             known = (await _known(database, {"_id": entity_id}, None, 1, 1)).get(entity_id)
             if known is None:
                 return None
             await self.load(tenant, [known], demand)
             return known if known.series or await _is_known(database, entity_id) else None
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def candidates(
         self, tenant: str, selectors: Sequence[EntitySelector], after: str | None, limit: int, *, descending: bool
     ) -> list[Evolution]:
         """Entities that may have a history, by id, beginning behind the id `after`; patterns are not looked at."""
         direction = -1 if descending else 1
-        try:
+        with translated():
             found = await _known(self._databases(tenant), _selected(selectors), after, limit, direction)
-        except PyMongoError as error:
-            raise translate(error) from error
         return [found[each] for each in sorted(found, reverse=descending)][:limit]
 
     async def load(self, tenant: str, evolutions: Sequence[Evolution], demand: Demand) -> None:
         """Fill in the series, at least as far as the demand asks for them."""
         database = self._databases(tenant)
         by_id = {each.id: each for each in evolutions}
-        try:
+        with translated():
             await _load_recent(database, by_id, demand)
             await _load_chunks(database, by_id, demand)
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def add(self, tenant: str, entity: Entity, at: Instant) -> bool:
         """Add instances, replacing those of the same attribute, dataset and `observedAt`; whether all of it is new."""
         database = self._databases(tenant)
-        try:
+        with translated():
             async with locked(database, entity.id):
                 known = await self.about(tenant, entity.id)
                 outdated = await self._outdated(tenant, known, entity.attributes) if known is not None else {}
@@ -98,8 +90,6 @@ class MongoHistory:
                 for iri, keys in outdated.items():
                     for key in keys:
                         await changes.delete_instance(database, entity.id, iri, key)
-        except PyMongoError as error:
-            raise translate(error) from error
         return known is None
 
     async def replace_instance(
@@ -107,58 +97,46 @@ class MongoHistory:
     ) -> bool:
         """Put an instance in the place of that key; its `createdAt` stays. Whether there was one."""
         database = self._databases(tenant)
-        try:
+        with translated():
             async with locked(database, entity_id):
                 return await changes.replace_instance(database, entity_id, iri, key, instance)
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def delete_instance(self, tenant: str, entity_id: str, iri: str, key: tuple[Instant, int]) -> bool:
         """Remove the instance of that key; whether there was one."""
         database = self._databases(tenant)
-        try:
+        with translated():
             async with locked(database, entity_id):
                 return await changes.delete_instance(database, entity_id, iri, key)
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def delete_attribute(
         self, tenant: str, entity_id: str, iri: str, dataset_id: str | None, *, every: bool
     ) -> bool:
         """Remove the instances of one dataset (None: the default one), or `every` one; whether there were any."""
         database = self._databases(tenant)
-        try:
+        with translated():
             async with locked(database, entity_id):
                 return await changes.delete_attribute(database, entity_id, iri, dataset_id, every=every)
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def delete_entity(self, tenant: str, entity_id: str) -> bool:
         """Remove the whole history; whether there was one."""
         database = self._databases(tenant)
-        try:
+        with translated():
             async with locked(database, entity_id):
                 known = await _is_known(database, entity_id)
                 await database["history"].delete_many(whole_range(entity_id))
                 await database["chunks"].delete_many({"e": entity_id})
                 await database["evolutions"].delete_one({"_id": entity_id})
-        except PyMongoError as error:
-            raise translate(error) from error
         return known
 
     async def compact(self, tenant: str, now: Instant) -> int:
         """Pack what was recorded some time ago; how many records that were."""
-        try:
+        with translated():
             return await compact_due(self._databases(tenant), now)
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def retain(self, tenant: str, policy: Policy[Period | None], now: Instant) -> int:
         """Remove what was recorded longer ago than the policy keeps it; how many chunks that concerned."""
-        try:
+        with translated():
             return await retain(self._databases(tenant), tenant, policy, now)
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def _outdated(self, tenant: str, known: Evolution, attributes: Attributes) -> dict[str, list[Any]]:
         """Keys of the samples that instances of the same observation are about to replace."""

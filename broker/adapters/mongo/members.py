@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError
 
 from broker.adapters.mongo.client import DURABLE, Databases
-from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.errors import translated
 from broker.core.federate.invitation import Party
 from broker.operations.membership.ports import Issued, Member
 
@@ -38,50 +38,39 @@ class MongoMembers:
             "allowsHttp": issued.allows_http,
             "usedBy": issued.used_by,
         }
-        try:
+        with translated():
             await self._invitations.insert_one(document)
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def invitation(self, invitation_id: str) -> Issued | None:
         """One, or None."""
-        try:
+        with translated():
             found = await self._invitations.find_one({"_id": invitation_id})
-        except PyMongoError as error:
-            raise translate(error) from error
         return None if found is None else _issued(found)
 
     async def invitations(self) -> list[Issued]:
         """All that are kept, those first that expire first."""
-        try:
+        with translated():
             return list(map(_issued, await self._invitations.find({}).sort("expiresAt", 1).to_list()))
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def use_invitation(self, invitation_id: str, public_key: str) -> bool:
         """Mark it as used by the owner of the key; false where another one used it before."""
         free = {"_id": invitation_id, "usedBy": {"$in": [None, public_key]}}
-        try:
+        with translated():
             return (await self._invitations.update_one(free, {"$set": {"usedBy": public_key}})).matched_count == 1
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def remove_invitation(self, invitation_id: str) -> bool:
         """Remove; whether it was there."""
-        try:
+        with translated():
             return (await self._invitations.delete_one({"_id": invitation_id})).deleted_count == 1
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def put(self, member: Member) -> None:
         """Keep a new state of a member."""
-        try:
-            await self._members.replace_one({"_id": member.id}, _document(member), upsert=True)
-        except DuplicateKeyError:
-            # Two first states at once: the second to come is the later one.
-            await self.put(member)
-        except PyMongoError as error:
-            raise translate(error) from error
+        with translated():
+            try:
+                await self._members.replace_one({"_id": member.id}, _document(member), upsert=True)
+            except DuplicateKeyError:
+                # Two first states at once: the second to come is the later one.
+                await self.put(member)
 
     async def get(self, member_id: str) -> Member | None:
         """One, or None."""
@@ -97,23 +86,17 @@ class MongoMembers:
 
     async def all(self) -> list[Member]:
         """All, in order of their joining. There are as many as a territory has partners: no index, no pages."""
-        try:
+        with translated():
             return list(map(_member, await self._members.find({}).sort([("joinedAt", 1), ("_id", 1)]).to_list()))
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def remove(self, member_id: str) -> None:
         """Remove, if it is there."""
-        try:
+        with translated():
             await self._members.delete_one({"_id": member_id})
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def _one(self, condition: Mapping[str, Any]) -> Member | None:
-        try:
+        with translated():
             found = await self._members.find_one(condition)
-        except PyMongoError as error:
-            raise translate(error) from error
         return None if found is None else _member(found)
 
 

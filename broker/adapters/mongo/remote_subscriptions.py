@@ -10,10 +10,9 @@ import hashlib
 from typing import Any
 
 import orjson
-from pymongo.errors import PyMongoError
 
 from broker.adapters.mongo.client import DURABLE, Databases
-from broker.adapters.mongo.errors import translate
+from broker.adapters.mongo.errors import translated
 from broker.adapters.mongo.sealing import Sealing, seal_value, unseal_value
 from broker.core.model.instant import Instant
 from broker.operations.distributed.subscriptions import RemoteSubscription
@@ -48,12 +47,10 @@ class MongoRemoteSubscriptions:
             "sent": None,
             "isAttempted": False,
         }
-        try:
+        with translated():
             await self._ensure_indexes()
             change = {"$set": wanted, "$setOnInsert": first}
             await self._collection.update_one({"_id": remote.key}, change, upsert=True)
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def get(self, key: str) -> RemoteSubscription | None:
         """One, or None."""
@@ -71,10 +68,8 @@ class MongoRemoteSubscriptions:
     async def subscribers_of(self, tenant: str, registration_id: str) -> list[str]:
         """The subscriptions here for which the source of a registration was subscribed to."""
         query = {"tenant": tenant, "registration": registration_id}
-        try:
+        with translated():
             return list(await self._collection.distinct("subscription", query))
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def of_tenant(self, tenant: str) -> list[RemoteSubscription]:
         """Those of one tenant."""
@@ -82,10 +77,8 @@ class MongoRemoteSubscriptions:
 
     async def tenants(self) -> list[str]:
         """The tenants that have some."""
-        try:
+        with translated():
             return list(await self._collection.distinct("tenant"))
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def claim(self, key: str, now: Instant, until: Instant) -> RemoteSubscription | None:
         """The one of that key for this process alone, until then; None where another has it or it is gone.
@@ -93,11 +86,9 @@ class MongoRemoteSubscriptions:
         From then on it counts as attempted; what comes back tells how it was before.
         """
         free = {"_id": key, "$or": [{"claimedUntil": None}, {"claimedUntil": {"$lte": now}}]}
-        try:
+        with translated():
             mine = {"$set": {"claimedUntil": until, "isAttempted": True}}
             document = await self._collection.find_one_and_update(free, mine)
-        except PyMongoError as error:
-            raise translate(error) from error
         return None if document is None else self._to_remote(document)
 
     async def settle(self, remote: RemoteSubscription, was: RemoteSubscription) -> None:
@@ -108,7 +99,7 @@ class MongoRemoteSubscriptions:
             "isAttempted": remote.is_attempted,
             "claimedUntil": None,
         }
-        try:
+        with translated():
             stored = await self._collection.find_one({"_id": remote.key}, {"wanted": 1})
             if stored is not None and self._opened(stored["wanted"], remote.key) == _wanted(was):
                 # One text has many ciphertexts: what was read is what has to be there still.
@@ -118,38 +109,28 @@ class MongoRemoteSubscriptions:
                 if result.matched_count:
                     return
             await self._collection.update_one({"_id": remote.key}, {"$set": done})
-        except PyMongoError as error:
-            raise translate(error) from error
 
     async def remove(self, key: str) -> bool:
         """Forget a claimed one, unless it is wanted again meanwhile; whether it is gone."""
-        try:
+        with translated():
             result = await self._collection.delete_one({"_id": key, "isWanted": False})
-        except PyMongoError as error:
-            raise translate(error) from error
         return bool(result.deleted_count)
 
     async def due(self, now: Instant, limit: int) -> list[str]:
         """Keys of those of which something is due and that nobody has claimed."""
         wanted = {"due": {"$lte": now}, "$or": [{"claimedUntil": None}, {"claimedUntil": {"$lte": now}}]}
-        try:
+        with translated():
             found = await self._collection.find(wanted, {"_id": 1}).sort("due", 1).limit(limit).to_list()
-        except PyMongoError as error:
-            raise translate(error) from error
         return [document["_id"] for document in found]
 
     async def _one(self, query: _Document) -> RemoteSubscription | None:
-        try:
+        with translated():
             document = await self._collection.find_one(query)
-        except PyMongoError as error:
-            raise translate(error) from error
         return None if document is None else self._to_remote(document)
 
     async def _many(self, query: _Document) -> list[RemoteSubscription]:
-        try:
+        with translated():
             return [self._to_remote(document) async for document in self._collection.find(query)]
-        except PyMongoError as error:
-            raise translate(error) from error
 
     def _sealed(self, wanted: _Document, key: str) -> _Document:
         return {**wanted, **{name: seal_value(wanted[name], self._sealing, key) for name in _SECRET}}
