@@ -258,10 +258,11 @@ class RegistrationNotifications:
             queue.task.cancel()
 
     async def _refresh(self, tenant: str) -> None:
-        board = self._board(tenant)
-        differed: Iterable[str] = await board.refresh() | await board.look_again()
+        self._drop_gone(tenant, await self._board(tenant).refresh())
+
+    def _drop_gone(self, tenant: str, differed: Iterable[str]) -> None:
         for subscription_id in differed:
-            if board.index.get(subscription_id) is None:
+            if self._board(tenant).index.get(subscription_id) is None:
                 self._drop(tenant, subscription_id)
 
     async def _keep_up(self) -> None:
@@ -277,7 +278,7 @@ class RegistrationNotifications:
                 for tenant in await self._tenants.all():
                     if refreshes:
                         await self._refresh(tenant)
-                    await self._board(tenant).look_again()
+                    self._drop_gone(tenant, await self._board(tenant).look_again())
                     for each in list(self._board(tenant).index):
                         if each.subscription.time_interval is not None:
                             await self._send_if_due(tenant, each)

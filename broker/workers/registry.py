@@ -19,8 +19,6 @@ from broker.workers.tallies import Tallies
 
 _log = structlog.get_logger("eclor.registrations")
 
-_SELDOM = 30
-"""Rounds of upkeep between two looks at the store where no other process lives."""
 _UPKEEP = 1.0
 """Seconds between two looks at what other processes did and at what has expired."""
 

@@ -6,6 +6,9 @@ import pytest
 
 from broker.adapters.clock import SystemClock
 from broker.adapters.delivery.http import HttpSink
+from broker.adapters.memory.stores import MemorySubscriptions
+from broker.operations.notify import SubscriptionChanges
+from broker.workers import registration_notifications
 from broker.workers.registration_notifications import RegistrationNotifications
 from broker.workers.registry import Registrations
 from tests.notifications.world import Receiver, until
@@ -93,3 +96,33 @@ async def test_6_3_18_sources_that_a_subscription_has_passed_do_not_match(broker
     await until(lambda: receiver.bodies)
     await asyncio.sleep(0.1)
     assert [each["id"][-1] for body in receiver.bodies for each in body["data"]] == ["2"]
+
+
+class NotedStore(MemorySubscriptions):
+    """Somebody notes a subscription, and is slow to write it."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    async def changes(self, tenant, since):
+        self.calls.append("looked" if since else "noted")
+        return SubscriptionChanges(1, {} if since else {ID: None})
+
+    async def get(self, tenant, subscription_id):
+        self.calls.append("read")
+        return await super().get(tenant, subscription_id)
+
+
+async def test_what_another_process_noted_is_read_again_a_round_later(broker, monkeypatch):
+    monkeypatch.setattr(registration_notifications, "_UPKEEP", 0.01)
+    broker.subscriptions = store = NotedStore()
+    _registry, notifications, sink = another(broker)
+    # It has looked before.
+    notifications._board("")._stamp = 0
+    upkeep = asyncio.create_task(notifications._keep_up())
+    await until(lambda: "read" in store.calls)
+    assert store.calls[:3] == ["noted", "looked", "read"]
+    upkeep.cancel()
+    await notifications.close()
+    await sink.close()
