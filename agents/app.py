@@ -31,6 +31,7 @@ from agents.http.tokens import Tokens, is_loopback
 from agents.operations.backlog import Backlog
 from agents.operations.backoff import Backoff
 from agents.operations.devices import Devices
+from agents.operations.fellow_agents import follow
 from agents.operations.forward import Forwarder
 from agents.operations.ingest import Ingest
 from agents.operations.intake import Intake
@@ -56,6 +57,7 @@ class Agents:
     """Everything that lives as long as the process."""
 
     def __init__(self, settings: Settings) -> None:
+        self._shares = settings.mqtt_share is not None
         self._catalogue = CatalogueWatch(settings.codecs_dir)
         models = {**models_at(settings.codecs_dir), MODEL: READABLE}
         self._store = _store(settings.mongo_url)
@@ -66,7 +68,8 @@ class Agents:
         share = f"$share/{settings.mqtt_share}/" if settings.mqtt_share else ""
         self._source = MqttSource(
             parse_address(settings.mqtt_url),
-            topics=[share + topic for topic in settings.mqtt_topics],
+            # Results of commands go to every agent: one of them knows the command.
+            topics=[topic if topic.endswith("/cmdexe") else share + topic for topic in settings.mqtt_topics],
             client_id=settings.mqtt_client_id,
             on_change=lambda event, detail: _log.info(event, detail=detail),
             on_lost=lambda: self.tally.count("lost_qos0"),
@@ -82,7 +85,7 @@ class Agents:
         self.devices.welcome = lambda names: self.backlog.replay(devices=names)
         self.intake = Intake(self.backlog, self.tally)
         self.observation = Observation(Supervision(self.devices, forwarder, self._spool, self.tally), Trace())
-        storage = Storage(self._broker, forwarder, self.tally, alone=settings.mqtt_share is None)
+        storage = Storage(self._broker, forwarder, self.tally, alone=not self._shares)
         self._commanding_broker = NgsiLdCommands(settings.broker_url, tenant=settings.tenant)
         self._poster = HttpPoster()
         self._iot_store = _iot_store(settings.mongo_url)
@@ -116,6 +119,7 @@ class Agents:
             outside,
             context=settings.iot_context or CORE_CONTEXT,
             welcome=lambda names: self.backlog.replay(devices=names),
+            alone=not self._shares,
         )
 
     async def open(self) -> None:
@@ -135,6 +139,7 @@ class Agents:
             self._kept_going(self.iot.run, "commands_failed"),
             self._kept_going(self.observation.supervision.run, "supervision_failed"),
             self._kept_going(self._take_models, "catalogue_failed"),
+            *([self._kept_going(self._follow, "following_failed")] if self._shares else ()),
         )
 
     async def _take_in(self) -> None:
@@ -162,6 +167,11 @@ class Agents:
             self.devices.add_models({**found, **bundled_models()})
             self._sandbox.replace(sources(self.devices.models))
             _log.info("catalogue_read", models=len(found))
+
+    async def _follow(self) -> None:
+        await follow(
+            [self.devices, self.iot.provisioning], lambda detail: _log.warning("store_unavailable", detail=detail)
+        )
 
     async def _kept_going(self, work: Callable[[], Awaitable[None]], event: str) -> None:
         while True:

@@ -60,14 +60,17 @@ class Commands:
         store: CommandStore | None = None,
         *,
         lifetime: int = LIFETIME,
+        alone: bool = True,
         now: Callable[[], Instant] = clock.now,
     ) -> None:
+        """`alone` says that no other agent may know of commands whose results come here."""
         self._courier = courier
         self._storage = storage
         self._tally = tally
         self._device = device
         self._store = store
         self._lifetime = lifetime
+        self._alone = alone
         self._now = now
         self._table: OrderedDict[str, Command] = OrderedDict()
         self._open: dict[str, list[str]] = defaultdict(list)
@@ -148,7 +151,7 @@ class Commands:
             waiting = [each for each in self.open(device.id) if each.name == name]
             if waiting:
                 self._change(waiting[0], CommandStatus.OK, result)
-            elif name in device.commands:
+            elif self._alone and name in device.commands:
                 now = self._now()
                 self._report(Command("", device.id, name, None, now, now, CommandStatus.OK, result, now))
 

@@ -40,6 +40,10 @@ class DeviceTable:
     def __contains__(self, name: DeviceKey) -> bool:
         return name in self._entries
 
+    def of_key(self, name: DeviceKey) -> Entry | None:
+        """The one that this tells from all others."""
+        return self._entries.get(name)
+
     def of_sender(self, api_key: str, identifier: str) -> Entry | None:
         """The one that sends with this key under this identifier."""
         return self._by_sender.get((api_key, identifier))

@@ -1,6 +1,7 @@
 """The devices the agents know: in memory for the pipeline, in a store for the next start."""
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import chain, islice
@@ -54,6 +55,26 @@ class Devices:
                 except InvalidDescription as problem:
                     problems.append(problem.detail)
         return problems
+
+    async def revision(self) -> int:
+        """A number that grows with each change in the store. Raises StoreUnavailable."""
+        return 0 if self._store is None else await self._store.revision()
+
+    async def refresh(self) -> None:
+        """Take up what other agents changed in the store. Raises StoreUnavailable."""
+        if self._store is None:
+            return
+        async with self._changing:
+            stored: dict[str, Device] = {}
+            async for description in self._store.all():
+                with contextlib.suppress(InvalidDescription):
+                    found = self._read(description)
+                    stored[found.id] = found
+            for name in self._devices.keys() - stored.keys():
+                self._drop(name)
+            changed = [each for each in stored.values() if self._devices.get(each.id) != each]
+            self._take(changed)
+        await self._tell(changed)
 
     def add_models(self, models: Mapping[str, DeviceModel]) -> None:
         """Take models in, or in the place of older ones; a model that devices may have stays where it is not named."""
@@ -139,14 +160,8 @@ class Devices:
                 raise InvalidDescription(f"this agent holds at most {DEVICES_LIMIT} devices")
             if self._store is not None:
                 await self._store.save(devices)
-            for each in devices:
-                self._devices[each.id] = each
-                self._by_entity[each.entity_id] = each
-                self._introduced.discard(each.id)
-                self._unknown.pop(each.id, None)
-        self.on_registered([each for each in devices if each.commands])
-        if self.welcome is not None:
-            await self.welcome([each.id for each in devices])
+            self._take(devices)
+        await self._tell(devices)
         return len(new), len(devices) - len(new)
 
     async def remove(self, device_id: str) -> bool:
@@ -156,11 +171,26 @@ class Devices:
                 return False
             if self._store is not None:
                 await self._store.remove(device_id)
-            gone = self._devices.pop(device_id)
-            if self._by_entity.get(gone.entity_id) is gone:
-                del self._by_entity[gone.entity_id]
-            self._introduced.discard(device_id)
+            self._drop(device_id)
         return True
+
+    def _take(self, devices: Sequence[Device]) -> None:
+        for each in devices:
+            self._devices[each.id] = each
+            self._by_entity[each.entity_id] = each
+            self._introduced.discard(each.id)
+            self._unknown.pop(each.id, None)
+
+    async def _tell(self, devices: Sequence[Device]) -> None:
+        self.on_registered([each for each in devices if each.commands])
+        if self.welcome is not None and devices:
+            await self.welcome([each.id for each in devices])
+
+    def _drop(self, device_id: str) -> None:
+        gone = self._devices.pop(device_id)
+        if self._by_entity.get(gone.entity_id) is gone:
+            del self._by_entity[gone.entity_id]
+        self._introduced.discard(device_id)
 
     def introduce_again(self, devices: Sequence[Device]) -> None:
         """The static attributes of these may be others now."""

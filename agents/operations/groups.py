@@ -1,6 +1,6 @@
 """Groups of devices, in memory: looked up by key, by service and path, and for the device that belongs to one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from agents.core.iot_refusals import no_group
@@ -39,6 +39,13 @@ class Groups:
         for each in documents:
             self._groups[group_key(each)] = each
         self._sort()
+
+    def replace_all(self, documents: Sequence[dict[str, Any]]) -> bool:
+        """Have these groups and no others; tells whether anything changed."""
+        groups = {group_key(each): each for each in documents}
+        changed, self._groups = groups != self._groups, groups
+        self._sort()
+        return changed
 
     def replace(self, name: GroupKey, document: dict[str, Any]) -> None:
         """Put a group, perhaps under another name, in the place of one."""

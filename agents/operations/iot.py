@@ -75,7 +75,9 @@ class Iot:
         *,
         context: str = CORE_CONTEXT,
         welcome: Callable[[Sequence[str]], Awaitable[object]] | None = None,
+        alone: bool = True,
     ) -> None:
+        """`alone` says that no other agent shares the messages."""
         self._devices = devices
         self._welcome = welcome
         self._welcomed: set[asyncio.Task[None]] = set()
@@ -85,6 +87,7 @@ class Iot:
             context=context,
             on_change=self._changed,
             on_gone=self._lazy_registration.gone,
+            on_groups=self._grouped,
             lorawan_models=lorawan_models(devices.models),
         )
         devices.provisioning = self.provisioning
@@ -100,7 +103,7 @@ class Iot:
         )
         devices.on_registered = self.listening.watch
         self.restore_routes = self._courier.restore
-        self.commands = Commands(self._courier, storage, tally, devices.get, outside.store)
+        self.commands = Commands(self._courier, storage, tally, devices.get, outside.store, alone=alone)
         self._questions = Questions(outside.broker, outside.publisher, tally)
 
     def observer(self, then: Observer) -> Observer:
@@ -136,12 +139,19 @@ class Iot:
         self._devices.introduce_again(devices)
         self.listening.watch(devices)
         self._lazy_registration.watch(devices)
-        if self._welcome is not None:
-            task = asyncio.get_running_loop().create_task(self._replay(devices))
+        self._replay([each.provisioned.device_id for each in devices])
+
+    def _grouped(self) -> None:
+        # Some of those nobody knew may belong to a new group.
+        self._replay(list(self._devices.unknown()))
+
+    def _replay(self, names: Sequence[str]) -> None:
+        """What these sent before anybody knew them is read again."""
+
+        async def replay(welcome: Callable[[Sequence[str]], Awaitable[object]]) -> None:
+            await welcome(names)
+
+        if self._welcome is not None and names:
+            task = asyncio.get_running_loop().create_task(replay(self._welcome))
             self._welcomed.add(task)
             task.add_done_callback(self._welcomed.discard)
-
-    async def _replay(self, devices: Sequence[Device]) -> None:
-        """What these sent before anybody knew them is read again."""
-        if self._welcome is not None:
-            await self._welcome([each.provisioned.device_id for each in devices])

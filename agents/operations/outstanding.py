@@ -29,6 +29,9 @@ class Outstanding(Generic[_Name, _Content]):
         self._wanted.pop(name, None)
         self._under_way.pop(name, None)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._wanted or name in self._under_way
+
     async def tell(self, telling: Callable[[dict[_Name, _Content]], Awaitable[None]]) -> None:
         """Tell all there is, and what comes, until cancelled.
 

@@ -184,6 +184,10 @@ class DeviceStore(Protocol):
         """Every stored registration."""
         ...
 
+    async def revision(self) -> int:
+        """A number that grows with each change, whoever makes it."""
+        ...
+
     async def save(self, devices: Sequence[Device]) -> None:
         """Store registrations; the same id again replaces."""
         ...

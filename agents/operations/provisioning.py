@@ -4,63 +4,24 @@ Here belongs what needs all of them at hand: unicity, autoprovisioning, acceptan
 `agents.core.iot_documents`, what a device makes of a measure in `agents.core.provisioned`, HTTP in `agents.http`.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agents.core.errors import InvalidDescription
 from agents.core.iot_documents import changes, device_document, group_document, shown_device, shown_group
-from agents.core.iot_refusals import ProvisioningError, duplicate_device, duplicate_group, no_device, wrong_syntax
+from agents.core.iot_refusals import duplicate_device, duplicate_group, no_device, wrong_syntax
 from agents.core.model import Device
-from agents.operations.device_table import DeviceKey, DeviceTable, Entry, device_key
+from agents.operations.device_table import Entry, device_key
 from agents.operations.groups import group_key
-from agents.operations.provisioned_devices import CORE_CONTEXT, DEVICES_LIMIT, ProvisionedDevices, nobody
-from agents.operations.provisioning_store import NoStore, ProvisioningStore
+from agents.operations.provisioned_devices import DEVICES_LIMIT
+from agents.operations.stored_provisioning import StoredProvisioning
 
 GROUPS_LIMIT = 10_000
 CHUNK = 10_000
 """Documents in one request."""
 
 
-class Provisioning(ProvisionedDevices):
+class Provisioning(StoredProvisioning):
     """What clients provisioned under `/iot`."""
-
-    def __init__(
-        self,
-        store: ProvisioningStore | None = None,
-        *,
-        context: str = CORE_CONTEXT,
-        on_change: Callable[[Sequence[Device]], None] = nobody,
-        on_gone: Callable[[Sequence[Device]], None] = nobody,
-        lorawan_models: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(context=context, on_change=on_change, lorawan_models=lorawan_models)
-        self._store: ProvisioningStore = store or NoStore()
-        self._on_gone = on_gone
-        self._changing = asyncio.Lock()
-
-    async def load(self) -> list[str]:
-        """Read what is stored, in the place of what is known; gives the reasons why some of it could not be used."""
-        problems: list[str] = []
-        groups = [each async for each in self._store.groups()]
-        # A store that stops answering half-way leaves nothing behind, for the next attempt to find twice.
-        documents = [each async for each in self._store.devices()]
-        self._groups.put(*groups)
-        self._table = DeviceTable()
-        for document in documents:
-            try:
-                self._table.enter(document, self._made(document))
-            except (InvalidDescription, ProvisioningError) as problem:
-                problems.append(f"{document.get('device_id')}: {problem.detail}")
-        return problems
-
-    async def run(self) -> None:
-        """Save the devices that came into being by themselves, until cancelled."""
-        await self._unsaved.tell(self._save)
-
-    async def _save(self, documents: dict[DeviceKey, dict[str, Any]]) -> None:
-        await self._store.save_devices(list(documents.values()))
-        documents.clear()
 
     # Groups
 
@@ -82,6 +43,7 @@ class Provisioning(ProvisionedDevices):
             await self._store.save_groups(documents)
             self._groups.put(*documents)
             self._refresh(service, subservice)
+        self._on_groups()
 
     def groups(
         self, service: str, subservice: str, *, resource: str | None = None, apikey: str | None = None
@@ -236,11 +198,7 @@ class Provisioning(ProvisionedDevices):
         if not entries:
             return
         await self._store.remove_devices([each.document for each in entries])
-        for each in entries:
-            self._unsaved.drop(device_key(each.document))
-            self._table.forget(each)
-            self.last_measures.forget(each.device)
-        self._on_gone([each.device for each in entries])
+        self._forget(entries)
 
     def _shown(self, entry: Entry) -> dict[str, Any]:
         found = entry.device

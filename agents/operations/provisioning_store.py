@@ -15,6 +15,10 @@ class ProvisioningStore(Protocol):
         """Every stored device."""
         ...
 
+    async def revision(self) -> int:
+        """A number that grows with each change of groups and devices, whoever makes it."""
+        ...
+
     async def save_groups(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Store groups; the same resource and apikey again replaces."""
         ...
@@ -47,6 +51,10 @@ class NoStore:
         """None."""
         for each in _NONE:
             yield each
+
+    async def revision(self) -> int:
+        """Nobody else changes anything."""
+        return 0
 
     async def save_groups(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """They stay in memory alone."""

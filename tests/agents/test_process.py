@@ -31,7 +31,10 @@ class AgentProcess:
         self.process: subprocess.Popen[bytes] | None = None
 
     def use_mongo(self, url: str) -> None:
-        self._command += ["--mongo-url", url]
+        self.use("--mongo-url", url)
+
+    def use(self, *options: str) -> None:
+        self._command += options
 
     def start(self) -> None:
         with self._log.open("ab") as log:

@@ -19,6 +19,7 @@ class Faltering(NoStore):
 
     def __init__(self) -> None:
         self.kept: dict[str, dict[str, Any]] = {}
+        self.kept_groups: list[dict[str, Any]] = []
         self.failures: list[str] = []
         self.failed = asyncio.Event()
         self.saved = asyncio.Event()
@@ -28,6 +29,13 @@ class Faltering(NoStore):
             self.failures.pop(0)
             self.failed.set()
             raise StoreUnavailable("away")
+
+    async def groups(self) -> AsyncIterator[dict[str, Any]]:
+        for each in self.kept_groups:
+            yield dict(each)
+
+    async def save_groups(self, documents: Sequence[Mapping[str, Any]]) -> None:
+        self.kept_groups += map(dict, documents)
 
     async def devices(self) -> AsyncIterator[dict[str, Any]]:
         for each in self.kept.values():

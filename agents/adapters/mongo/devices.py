@@ -6,6 +6,7 @@ from typing import Any
 from pymongo import AsyncMongoClient, ReplaceOne, WriteConcern
 from pymongo.errors import PyMongoError
 
+from agents.adapters.mongo.revision import Revision
 from agents.core.describe import describe
 from agents.core.errors import StoreUnavailable
 from agents.core.model import Device
@@ -25,6 +26,7 @@ class MongoDevices:
         # Acknowledged only once a crash of the server can't take it away; a lone server counts as a majority.
         durable = WriteConcern("majority", j=True)
         self._collection = self._client[database].get_collection(COLLECTION, write_concern=durable)
+        self._revision = Revision(self._client[database], COLLECTION)
 
     async def all(self) -> AsyncIterator[dict[str, Any]]:
         """Every stored registration."""
@@ -44,6 +46,7 @@ class MongoDevices:
         ]
         try:
             await self._collection.bulk_write(writes, ordered=False)
+            await self._revision.grow()
         except PyMongoError as problem:
             raise _unavailable(problem) from problem
 
@@ -51,6 +54,14 @@ class MongoDevices:
         """Forget one."""
         try:
             await self._collection.delete_one({"_id": device_id})
+            await self._revision.grow()
+        except PyMongoError as problem:
+            raise _unavailable(problem) from problem
+
+    async def revision(self) -> int:
+        """A number that grows with each change."""
+        try:
+            return await self._revision.read()
         except PyMongoError as problem:
             raise _unavailable(problem) from problem
 

@@ -9,6 +9,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
 from agents.adapters.mongo.devices import DATABASE
+from agents.adapters.mongo.revision import Revision
 from agents.core.errors import StoreUnavailable
 
 _Collection = AsyncCollection[dict[str, Any]]
@@ -28,6 +29,7 @@ class MongoProvisioning:
         kept, durable = self._client[database], WriteConcern("majority", j=True)
         self._groups = kept.get_collection("iot_groups", write_concern=durable)
         self._devices = kept.get_collection("iot_devices", write_concern=durable)
+        self._revision = Revision(kept, "iot")
         self._commands = kept.get_collection("commands", write_concern=durable)
 
     async def groups(self) -> AsyncIterator[dict[str, Any]]:
@@ -45,13 +47,20 @@ class MongoProvisioning:
         async for document in _all(self._commands):
             yield document
 
+    async def revision(self) -> int:
+        """A number that grows with each change of groups and devices."""
+        try:
+            return await self._revision.read()
+        except PyMongoError as problem:
+            raise _unavailable(problem) from problem
+
     async def save_groups(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Store groups; the same resource and apikey again replaces."""
-        await _save(self._groups, [(_group_id(each["resource"], each["apikey"]), each) for each in documents])
+        await self._change(self._groups, [(_group_id(each["resource"], each["apikey"]), each) for each in documents])
 
     async def save_devices(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Store devices; the same service, path, identifier and apikey again replaces."""
-        await _save(self._devices, [(_device_id(each), each) for each in documents])
+        await self._change(self._devices, [(_device_id(each), each) for each in documents])
 
     async def save_commands(self, documents: Sequence[Mapping[str, Any]], ended: Sequence[str]) -> None:
         """Store commands by their `id`, and forget those that ended."""
@@ -59,11 +68,20 @@ class MongoProvisioning:
 
     async def remove_group(self, resource: str, apikey: str) -> None:
         """Forget a group."""
-        await _save(self._groups, [], [_group_id(resource, apikey)])
+        await self._change(self._groups, [], [_group_id(resource, apikey)])
 
     async def remove_devices(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Forget devices."""
-        await _save(self._devices, [], [_device_id(each) for each in documents])
+        await self._change(self._devices, [], [_device_id(each) for each in documents])
+
+    async def _change(
+        self, collection: _Collection, documents: Sequence[tuple[str, Mapping[str, Any]]], removed: Sequence[str] = ()
+    ) -> None:
+        await _save(collection, documents, removed)
+        try:
+            await self._revision.grow()
+        except PyMongoError as problem:
+            raise _unavailable(problem) from problem
 
     async def close(self) -> None:
         """Close the connections."""
