@@ -47,7 +47,8 @@ async def _serve(settings: Settings) -> int:
     # Half a million objects of contexts and libraries live for ever: let the collector pass over them.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    # A batch of 10,000 entities makes some 400,000 objects, none of them garbage before it is answered.
+    gc.set_threshold(500_000, 50, 100)
     gc.enable()
     config = uvicorn.Config(
         asgi,
