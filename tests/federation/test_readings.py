@@ -54,3 +54,29 @@ def test_what_is_remembered_is_bounded_and_what_is_in_use_stays():
     assert readings.entity(sensor(2), CONTEXT) is not unused
     large = sensor("x" * 4_000)
     assert readings.entity(large, CONTEXT) is not readings.entity(large, CONTEXT)
+
+
+def test_4_8_the_times_that_a_source_tells_are_kept_wherever_they_stand():
+    at = {"createdAt": "2026-01-01T00:00:00Z", "modifiedAt": "2026-01-01T00:00:01Z"}
+    times = {"createdAt": 1_767_225_600_000_000, "modifiedAt": 1_767_225_601_000_000}
+    quality = {"type": "Property", "value": 1, **at}
+    several = [{"type": "Property", "value": 1, "datasetId": "urn:a:1", **at}, {"type": "Property", "value": 2}]
+    document = {**sensor(1), **at, "level": {"type": "Property", "value": 1, "quality": quality}, "power": several}
+    entity = received_entity(document, CONTEXT)
+    expand = CONTEXT.expand_term
+    assert (entity.created_at, entity.modified_at) == tuple(times.values())
+    (level,) = entity.attributes[expand("level")]
+    assert times.keys().isdisjoint(level)
+    (nested,) = level["attributes"][expand("quality")]
+    first, second = entity.attributes[expand("power")]
+    for each in (nested, first):
+        assert {name: each.get(name) for name in times} == times
+    assert times.keys().isdisjoint(second)
+
+
+@pytest.mark.parametrize("odd", ["yesterday", 5, None, {}, "9" * 100])
+def test_4_8_what_is_no_time_is_passed_over(odd):
+    document = {**sensor(1), "createdAt": odd, "level": {"type": "Property", "value": 1, "createdAt": odd}}
+    entity = received_entity(document, CONTEXT)
+    assert entity.created_at == 0
+    assert entity.attributes[CONTEXT.expand_term("level")] == [{"type": "Property", "value": 1}]

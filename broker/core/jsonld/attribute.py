@@ -9,6 +9,7 @@ from broker.core.jsonld.members import (
     KNOWN,
     MEMBERS,
     MEMBERS_OF_ANY,
+    MEMBERS_TOLD,
     NOT_ATTRIBUTES,
     REIFIED,
     VALUES,
@@ -69,7 +70,7 @@ def expand_instance(source: dict[str, Any], reading: Reading, depth: int) -> Ins
             f"the attribute is an object whose type is {shown(kind)}; expected one of {', '.join(VALUE_MEMBER)}. "
             'An object with a member "type" is given as {"type": "Property", "value": {…}}'
         )
-    _read_members(instance, source, MEMBERS[kind], reading, depth)
+    _read_members(instance, source, (MEMBERS_TOLD if reading.told else MEMBERS)[kind], reading, depth)
     if not reading.partial and VALUE_MEMBER[kind] not in instance:
         raise BadRequestData(f"a {kind} needs the member {given_member(kind)!r}; got {shown(source)}")
     return instance

@@ -1,6 +1,6 @@
 """Request bodies to entities: validation of clause 5.5.4 and expansion of clause 5.5.7.
 
-`createdAt` and `modifiedAt` in a body are ignored: the rules of change set them.
+`createdAt` and `modifiedAt` in a client's body are ignored: the rules of change set them.
 """
 
 import re
@@ -26,15 +26,16 @@ _ENTITY_MEMBERS = frozenset(
 
 
 def expand_entity(
-    document: Any, context: ActiveContext, *, allow_null: bool = False, simplified: bool = False
+    document: Any, context: ActiveContext, *, allow_null: bool = False, simplified: bool = False, told: bool = False
 ) -> Entity:
     """A whole entity, normalized or concise (clause 4.5.1) or `simplified` (4.5.4), for creation and replacement.
 
+    `told`: the attributes were created and changed when the body says, as far as it does.
     Raises InvalidRequest where the body is no JSON object, BadRequestData where it is no entity; the detail says
     what was expected.
     """
     source = _object(document)
-    reading = Reading(context, null=allow_null)
+    reading = Reading(context, null=allow_null, told=told)
     entity_id = _id(source)
     if not entity_id:
         raise BadRequestData("the entity has no id: give it a URI such as 'urn:ngsi-ld:Building:1'")

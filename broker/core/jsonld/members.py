@@ -24,6 +24,7 @@ from broker.core.jsonld.values import (
 from broker.core.model.entity import NGSILD_NULL, VALUE_MEMBER, Instance
 from broker.core.model.errors import BadRequestData
 from broker.core.model.instances import KINDS_WITH
+from broker.core.model.instant import parse_instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,14 @@ class Reading:
 
     `null`: NGSI-LD Null asks for deletion. `partial`: an instance may come without its value.
     `typed`: an inferred type is written down; fragments leave it to what is there already.
+    `told`: the times of creation and change are those that the body tells, as a broker's answer does.
     """
 
     context: ActiveContext
     null: bool = False
     partial: bool = False
     typed: bool = True
+    told: bool = False
 
 
 Read = Callable[[Instance, Any, Reading], None]
@@ -98,6 +101,17 @@ def _read_observed_at(instance: Instance, value: Any, reading: Reading) -> None:
 
 def _read_expires_at(instance: Instance, value: Any, reading: Reading) -> None:
     instance["expiresAt"] = instant("expiresAt", value, reading.null)
+
+
+def _read_time(name: str) -> Read:
+    """Reads when something was created or changed; what is no time is passed over."""
+
+    def read(instance: Instance, value: Any, _reading: Reading) -> None:
+        told = parse_instant(value) if type(value) is str else None
+        if told is not None:
+            instance[name] = told
+
+    return read
 
 
 def _read_dataset_id(instance: Instance, value: Any, _reading: Reading) -> None:
@@ -206,6 +220,10 @@ def _members_of_any() -> dict[str, Read]:
 
 MEMBERS: dict[str, dict[str, Read]] = {kind: _members(kind) for kind in VALUE_MEMBER}
 """Attribute kind to the readers of its members."""
+
+_TOLD = {name: _read_time(name) for name in ("createdAt", "modifiedAt")}
+MEMBERS_TOLD = {kind: readers | _TOLD for kind, readers in MEMBERS.items()}
+"""The same, where the body tells the times of creation and change."""
 
 MEMBERS_OF_ANY = _members_of_any()
 """The readers for an instance that leaves its value and its kind alone."""
