@@ -21,7 +21,8 @@ from broker.settings import Settings
 from broker.workers.notifications import Notifications
 from broker.workers.registration_notifications import RegistrationNotifications
 from broker.workers.registry import Registrations
-from broker.workers.remote_subscriptions import RemoteSubscriptionsWorker, Surroundings
+from broker.workers.remote_copies import Surroundings
+from broker.workers.remote_subscriptions import RemoteSubscriptionsWorker
 
 _KEPT_AT_ONCE = 100
 """Changes told by a source that are stored in one document, of which MongoDB takes 16 MB."""

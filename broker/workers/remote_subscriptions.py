@@ -5,12 +5,7 @@ and tried again until it is. So neither a crash nor a source that is away leaves
 """
 
 import asyncio
-import secrets
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from hashlib import blake2b
-from typing import Any
-from uuid import uuid4
+from dataclasses import replace
 
 import structlog
 
@@ -18,54 +13,29 @@ from broker.core.federate.passing import concerned, wanted_of
 from broker.core.federate.registration import Registration
 from broker.core.model.errors import NgsiLdError
 from broker.core.model.instant import Instant
-from broker.core.subscribe.subscription import Subscription
-from broker.operations.distributed.copies import copy_for
-from broker.operations.distributed.remote_requests import SourceRequests
-from broker.operations.distributed.subscriptions import RemoteStore, RemoteSubscription
-from broker.operations.federation import Registry
-from broker.operations.notify import SubscriptionRecords
-from broker.operations.ports import Clock, ContextLoader, TenantStore
+from broker.operations.distributed.subscriptions import RemoteSubscription
+from broker.workers.remote_copies import Surroundings, wanted_remotes
 
 _log = structlog.get_logger("eclor.remote")
 
-MAX_SOURCES = 100
-"""Sources that one subscription is passed on to, in the order of their registrations' creation."""
 _AT_ONCE = 16
 """Requests to sources at the same time: a sixteenth of the forwarder's connections."""
 _LOOK = 1.0
 """Seconds between two looks at what is due."""
 _DUE_AT_ONCE = 100
+"""Taken up in one look; the others a second later."""
 _REPAIR = 3_600.0
 """Seconds between two comparisons of everything, the first at the start: they find what a process left undone that died
 between storing a subscription or registration and working out what follows from it."""
 _CLAIMED = 150_000_000
 """Microseconds for which one process has a remote subscription to itself: two requests of the longest timeout."""
 _FIRST_DELAY, _LONGEST_DELAY = 2.0, 300.0
+"""Seconds after which a source that failed is told again, twice as many each time."""
 _MOST_FAREWELLS = 20
 """Attempts to end a subscription at a source, over an hour; after that, what it still sends is refused with 404."""
 _YIELD_EVERY = 50
+"""Subscriptions held against a registration before others have their turn."""
 _SECOND = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the worker works with.
-
-    `find` gives a subscription as the store has it, `about` those of a tenant that may be about entities of some types
-    (None: of any).
-    """
-
-    store: RemoteStore
-    requests: SourceRequests
-    registry: Registry
-    registrations: SubscriptionRecords
-    subscriptions: SubscriptionRecords
-    tenants: TenantStore
-    loader: ContextLoader
-    clock: Clock
-    find: Callable[[str, str], Any]
-    about: Callable[[str, Iterable[str] | None], Iterable[Subscription]]
-    alias_of: Callable[[str], str]
 
 
 class RemoteSubscriptionsWorker:
@@ -149,7 +119,7 @@ class RemoteSubscriptionsWorker:
         there = {each.key: each for each in await around.store.of_subscription(tenant, subscription_id)}
         if subscription is not None:
             await around.registry.refresh(tenant)
-        wanted = await self._wanted(tenant, subscription, there) if subscription is not None else {}
+        wanted = await wanted_remotes(around, tenant, subscription, there) if subscription is not None else {}
         now = around.clock.now()
         for key, remote in wanted.items():
             if remote is not there.get(key):
@@ -159,48 +129,6 @@ class RemoteSubscriptionsWorker:
             if key not in wanted and remote.is_wanted:
                 await around.store.put(replace(remote, is_wanted=False, due=now))
                 self._act_soon(key)
-
-    async def _wanted(
-        self, tenant: str, subscription: Subscription, there: Mapping[str, RemoteSubscription]
-    ) -> dict[str, RemoteSubscription]:
-        """What sources shall have by key; what they have or shall have already as it is in `there`."""
-        around, now = self._with, self._with.clock.now()
-        index = around.registry.of(tenant)
-        if index is None or (subscription.expires_at is not None and subscription.expires_at <= now):
-            return {}
-        wanted, alias = wanted_of(subscription), around.alias_of(tenant)
-        found: dict[str, RemoteSubscription] = {}
-        stored = None
-        for registration in sorted(index.candidates(wanted.selectors), key=lambda each: (each.created_at, each.id)):
-            information = concerned(registration, subscription, wanted, alias, now)
-            if not information:
-                continue
-            if len(found) == MAX_SOURCES:
-                _log.warning("too many sources", tenant=tenant, subscription=subscription.id, most=MAX_SOURCES)
-                break
-            key = _key(tenant, subscription.id, registration)
-            known = there.get(key)
-            if known is not None and known.is_wanted and known.made_of == _made_of(subscription, registration):
-                found[key] = known
-                continue
-            stored = stored or await around.subscriptions.get(tenant, subscription.id)
-            of_source = await around.registrations.get(tenant, registration.id)
-            if stored is None or of_source is None:
-                continue
-            copy = await copy_for(around.loader, stored, subscription, registration, wanted, information)
-            found[key] = RemoteSubscription(
-                key=key,
-                tenant=tenant,
-                subscription=subscription.id,
-                registration={name: value for name, value in of_source.items() if name != "tally"},
-                remote_id=f"urn:ngsi-ld:Subscription:{uuid4()}",
-                token=secrets.token_urlsafe(24),
-                desired=copy.document,
-                context=copy.context.reference,
-                filters_here=copy.filters_here,
-                made_of=_made_of(subscription, registration),
-            )
-        return found
 
     async def _look(self) -> None:
         while True:
@@ -294,13 +222,3 @@ def _types(registration: Registration) -> set[str] | None:
 
 def _delay(failures: int) -> Instant:
     return int(min(_FIRST_DELAY * 2.0 ** min(failures - 1, 16), _LONGEST_DELAY) * _SECOND)
-
-
-def _key(tenant: str, subscription_id: str, registration: Registration) -> str:
-    """Another endpoint, or another tenant there, is another source."""
-    parts = (tenant, subscription_id, registration.id, registration.endpoint, registration.tenant)
-    return blake2b("\n".join(parts).encode(), digest_size=20).hexdigest()
-
-
-def _made_of(subscription: Subscription, registration: Registration) -> str:
-    return f"{subscription.modified_at} {registration.modified_at} {subscription.whole is not None}"

@@ -22,7 +22,8 @@ from broker.operations.ports import OutboxEntry
 from broker.workers.notifications import Notifications
 from broker.workers.registration_notifications import RegistrationNotifications
 from broker.workers.registry import Registrations
-from broker.workers.remote_subscriptions import RemoteSubscriptionsWorker, Surroundings
+from broker.workers.remote_copies import Surroundings
+from broker.workers.remote_subscriptions import RemoteSubscriptionsWorker
 from tests.federation.world import FederatedBroker
 from tests.http.client import Client, healthy, memory_ports
 
