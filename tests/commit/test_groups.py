@@ -46,11 +46,11 @@ def watched(broker: Broker) -> Watched:
     return Watched(broker.entities._of("").committer)
 
 
-async def test_a_batch_goes_in_groups_side_by_side_and_never_more_than_two(broker: Broker) -> None:
+async def test_a_batch_goes_in_groups_side_by_side_and_never_more_than_three(broker: Broker) -> None:
     seen = watched(broker)
     outcomes = await broker.entities.write_many("", [creating(entity(f"urn:{n}", n)) for n in range(5_500)])
     assert [each.entity.id for each in outcomes if isinstance(each, Change)] == [f"urn:{n}" for n in range(5_500)]
-    assert max(seen.at_once) == 2
+    assert max(seen.at_once) == 3
     assert await broker.databases("")["entities"].count_documents({}) == 5_500
     assert broker.entities._of("").committer.is_idle
 

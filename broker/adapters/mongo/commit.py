@@ -2,7 +2,7 @@
 
 While one group is on its way to MongoDB the next one gathers, so a busy broker sends hundreds of writes in one
 command and an idle one sends each at once. Where a whole group waits already, as of a batch, it does not wait for the
-one before if they have no entity in common: one is prepared while MongoDB writes the other. For each group:
+ones before if they have no entity in common: one is prepared while MongoDB writes the others. For each group:
 
 1. read the entities that are not remembered, in one query;
 2. run the mutations and ask which subscriptions their changes concern (`Planner`, `Notifier.match`);
@@ -45,8 +45,8 @@ _log = structlog.get_logger("eclor.commit")
 
 _LARGEST_GROUP = 1_000
 """Writes in one group: enough to share all fixed cost, and done within a few tens of milliseconds."""
-_GROUPS_AT_ONCE = 2
-"""One whose answer MongoDB is about to give, and one that keeps this process busy meanwhile."""
+_GROUPS_AT_ONCE = 3
+"""One that is prepared, one whose entities MongoDB writes, and one whose history it does."""
 _LONGEST_QUEUE = 100_000
 """Writes waiting for their group; beyond it the broker says that it is overloaded."""
 _PATIENCE = 20.0
