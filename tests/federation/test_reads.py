@@ -1,6 +1,10 @@
 """Retrieving and querying what is partly elsewhere (clauses 5.7.1, 5.7.2, 4.3.6, 6.3.17 to 6.3.19)."""
 
+import asyncio
+
 import pytest
+
+from broker.core.model.errors import TooComplexQuery
 
 
 def sensor(number: int = 1, **attributes):
@@ -226,3 +230,17 @@ async def test_5_7_2_a_context_source_filter_chooses_whom_to_ask(broker, make_so
         query = {"type": "Query", "entities": [{"type": "Sensor"}], "csf": 'owner=="him"'}
         await broker.post("/entityOperations/query", query)
         assert (len(hers.asked), len(his.asked)) == (1, 1)
+
+
+async def test_5_7_2_sources_are_waited_for_no_longer_once_this_broker_refuses(broker, make_source, monkeypatch):
+    async def refuse(*_):
+        await asyncio.sleep(0.05)
+        raise TooComplexQuery("More than can be looked at.")
+
+    source = await make_source(delay=5.0)
+    await broker.register(source.endpoint)
+    monkeypatch.setattr(type(broker.ports.entities), "find", refuse)
+    answer = await broker.get("/entities?type=Sensor")
+    assert (answer.status, answer.error) == (403, "TooComplexQuery")
+    await asyncio.sleep(0.05)
+    assert not [each for each in asyncio.all_tasks() if "ask" in each.get_coro().__qualname__]

@@ -1,5 +1,6 @@
 """Entities as sources send them (clause 4.3.6.1: normalized, with or without system attributes)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -67,11 +68,12 @@ def received_entity(document: Any, context: ActiveContext) -> Entity:
     """A valid entity with the times that the source tells. Raises InvalidRequest or BadRequestData where it is none."""
     entity = expand_entity(document, context, told=True)
     # Just made, and nobody else's yet.
-    entity.created_at = _time(document, "createdAt") or 0
-    entity.modified_at = _time(document, "modifiedAt") or 0
+    entity.created_at = time_told(document, "createdAt") or 0
+    entity.modified_at = time_told(document, "modifiedAt") or 0
     return entity
 
 
-def _time(source: dict[str, Any], name: str) -> Instant | None:
+def time_told(source: Mapping[str, Any], name: str) -> Instant | None:
+    """The time that a source tells in a member, None where it tells none that could be read."""
     given = source.get(name)
     return parse_instant(given) if isinstance(given, str) else None

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from broker.core.federate.received import time_told
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.expand_temporal import expand_temporal
 from broker.core.model.draft import SCOPE
 from broker.core.model.entity import VALUE_MEMBER, Instance
 from broker.core.model.errors import BadRequestData
-from broker.core.model.instant import Instant, parse_instant
+from broker.core.model.instant import Instant
 from broker.core.temporal.evolution import Evolution
 from broker.core.temporal.sample import Sample, deleted
 from broker.core.temporal.series import Series
@@ -35,7 +36,7 @@ def received_evolution(document: Any, context: ActiveContext) -> Evolution:
         instances = [_marker(each, name) if _is_deleted(each) else _told(next(expanded), each) for each in given]
         if instances:
             series[iri] = Series([_sample(each) for each in instances])
-    times = {name: _time(document, name) for name in _TIMES}
+    times = {name: time_told(document, name) for name in _TIMES}
     return Evolution(entity.id, entity.types, series, times["createdAt"], times["modifiedAt"], times["deletedAt"])
 
 
@@ -54,7 +55,7 @@ def _is_deleted(source: Mapping[str, Any]) -> bool:
 
 
 def _marker(source: Mapping[str, Any], name: str) -> Instance:
-    kind, at = source.get("type"), _time(source, "deletedAt")
+    kind, at = source.get("type"), time_told(source, "deletedAt")
     if not isinstance(kind, str) or kind not in VALUE_MEMBER or at is None:
         raise BadRequestData(f"{name[:100]}: what tells of a deletion has a type and a DateTime in deletedAt")
     dataset = source.get("datasetId")
@@ -64,7 +65,7 @@ def _marker(source: Mapping[str, Any], name: str) -> Instance:
     marker = deleted(known, at)
     if name == "scope":
         marker["value"] = []
-    observed = _time(source, "observedAt")
+    observed = time_told(source, "observedAt")
     if observed is not None:
         marker["observedAt"] = observed
     return _told(marker, source)
@@ -73,7 +74,7 @@ def _marker(source: Mapping[str, Any], name: str) -> Instance:
 def _told(instance: Instance, source: Mapping[str, Any]) -> Instance:
     """The instance, just made and nobody else's, with what the source tells of when and as what it keeps it."""
     for name in _TIMES:
-        time = _time(source, name)
+        time = time_told(source, name)
         if time is not None:
             instance[name] = time
     given = source.get("instanceId")
@@ -86,8 +87,3 @@ def _sample(instance: Instance) -> Sample:
         instance[name] for name in ("modifiedAt", "createdAt", "observedAt") if name in instance
     )
     return Sample(next(iter(known), 0), 0, instance)
-
-
-def _time(source: Mapping[str, Any], name: str) -> Instant | None:
-    given = source.get(name)
-    return parse_instant(given) if isinstance(given, str) else None
