@@ -61,8 +61,6 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     option("mongo-url", "mongodb://127.0.0.1:27017", "the MongoDB server, from 4.4 to 8.x")
     text = "name of the databases, followed by those of tenants: brokers with another one share nothing"
     option("database", "eclor", text, type=_database)
-    option("alias", "", "the name of this broker among others (Context Source alias, clause 5.15)")
-    option("split-entities", "off", "on: an entity may be at several sources in parts (4.3.6.7)", choices=("on", "off"))
     option("public-url", "", "the URL under which others reach this broker")
     option("max-body", "16000000", "largest request body accepted, in bytes", type=int)
     option("retry-for", "3600", "seconds for which a failed notification is tried again", type=float)
@@ -79,16 +77,23 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         "without it every page may read, and only the broker's own may write"
     )
     option("cors-origins", "", text)
-    option("data-dir", "", "where the broker keeps its secret, without which it can't join others")
-    text = "on: headers for sources and receivers are stored encrypted; brokers that share data then need one secret"
-    option("seal", "on" if environment.get("ECLOR_SECRET_KEY") else "off", text, choices=("on", "off"))
-    text = "networks that need no token, as in 127.0.0.0/8,10.0.0.0/8; others then need that of a federation member"
-    option("open-to", "everyone", text, type=_networks)
+    _add_joining(option, has_secret=bool(environment.get("ECLOR_SECRET_KEY")))
     option("log-level", "info", "debug, info, warning or error")
     reuse = environment.get("ECLOR_REUSE_PORT", "") not in ("", "0")
     text = "share the port with other broker processes of this machine (ECLOR_REUSE_PORT)"
     command.add_argument("--reuse-port", action="store_true", default=reuse, help=text)
     return command
+
+
+def _add_joining(option: Callable[..., None], *, has_secret: bool) -> None:
+    """What concerns other brokers: those that are sources, and those that join this one."""
+    option("alias", "", "the name of this broker among others (Context Source alias, clause 5.15)")
+    option("split-entities", "off", "on: an entity may be at several sources in parts (4.3.6.7)", choices=("on", "off"))
+    option("data-dir", "", "where the broker keeps its secret, without which it can't join others")
+    text = "on: headers for sources and receivers are stored encrypted; brokers that share data then need one secret"
+    option("seal", "on" if has_secret else "off", text, choices=("on", "off"))
+    text = "networks that need no token, as in 127.0.0.0/8,10.0.0.0/8; others then need that of a federation member"
+    option("open-to", "everyone", text, type=_networks)
 
 
 def read(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Settings:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from broker.core.model.entity import Entity
 
 _CAPACITY = 16_384
-"""Entities remembered per tenant: about 60 MB at six attributes each."""
+"""Entities remembered per tenant: about 60 MB at six attributes each, and 20 MB for the text of those asked for."""
 
 
 @dataclass(frozen=True, slots=True)
