@@ -1,9 +1,9 @@
-"""Sources that answer each request as a function says, bytes and headers included."""
+"""Sources over real sockets; those that answer each request as a function says, bytes and headers included."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -25,18 +25,18 @@ class Asked:
         return self.query["id"].split(",") if "id" in self.query else []
 
 
-@dataclass
-class Scripted:
-    """A source whose answers `reply` makes: status, JSON or bytes or None, headers."""
+class Listening:
+    """Something at a port of its own that `answer` speaks for."""
 
-    reply: Callable[[Asked], Reply]
-    asked: list[Asked] = field(default_factory=list)
-    endpoint: str = ""
+    endpoint = ""
     _runner: web.AppRunner | None = None
 
-    async def start(self) -> "Scripted":
+    async def answer(self, request: web.Request) -> web.Response:
+        raise NotImplementedError
+
+    async def start(self) -> Self:
         app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
+        app.router.add_route("*", "/{path:.*}", self.answer)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -48,14 +48,22 @@ class Scripted:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def _answer(self, request: web.Request) -> web.Response:
+
+@dataclass
+class Scripted(Listening):
+    """A source whose answers `reply` makes: status, JSON or bytes or None, headers."""
+
+    reply: Callable[[Asked], Reply]
+    asked: list[Asked] = field(default_factory=list)
+
+    async def answer(self, request: web.Request) -> web.Response:
         content = await request.read()
         body = json.loads(content) if content else None
         path = request.path.removeprefix("/ngsi-ld/v1")
         asked = Asked(request.method, path, dict(request.query), request.headers, body)
         self.asked.append(asked)
-        status, answer, headers = self.reply(asked)
-        if isinstance(answer, bytes):
-            return web.Response(status=status, body=answer, headers=headers)
-        text = None if answer is None else json.dumps(answer)
+        status, told, headers = self.reply(asked)
+        if isinstance(told, bytes):
+            return web.Response(status=status, body=told, headers=headers)
+        text = None if told is None else json.dumps(told)
         return web.Response(status=status, text=text, content_type="application/json", headers=headers)

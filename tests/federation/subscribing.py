@@ -1,27 +1,18 @@
 """A broker whose subscriptions are passed on, with stores in memory that outlive it."""
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
-import uvicorn
-
-from broker.adapters.delivery.http import HttpSink
-from broker.adapters.forwarding.http import HttpForwarder
 from broker.adapters.memory.entities import MemoryEntities
-from broker.adapters.memory.registration_outbox import MemoryRegistrationOutbox
 from broker.adapters.memory.remote_subscriptions import MemoryRemoteSubscriptions
 from broker.adapters.memory.stores import MemorySubscriptions
 from broker.http.gateway import build
 from broker.operations.distributed.remote_requests import SourceRequests
 from broker.operations.distributed.subscriptions import Relay
-from broker.operations.federation import Federation
 from broker.operations.ports import OutboxEntry
 from broker.workers.notifications import Notifications
-from broker.workers.registration_notifications import RegistrationNotifications
-from broker.workers.registry import Registrations
 from broker.workers.remote_copies import Surroundings
 from broker.workers.remote_subscriptions import RemoteSubscriptionsWorker
 from tests.federation.world import FederatedBroker
@@ -64,28 +55,14 @@ class SubscribingBroker(FederatedBroker):
     def __init__(self, alias: str, stores: Stores | None = None, *, splits: bool = False) -> None:
         self.stores = stores or Stores()
         ports = memory_ports()
-        self.forwarder, self._sink = HttpForwarder(timeout=2.0), HttpSink()
-        sinks = {"http": self._sink, "https": self._sink}
-        common = {"tenants": ports.tenants, "loader": ports.loader, "clock": ports.clock}
+        federation = self._federation(ports, alias, self.stores.registrations, splits=splits)
         outbox = Forgetful()
         self.subscribers = Notifications(
-            store=self.stores.subscriptions, outbox=outbox, loader=ports.loader, clock=ports.clock, sinks=sinks
-        )
-        self.registrations, self.subscriptions = self.stores.registrations, MemorySubscriptions()
-        self.outbox = MemoryRegistrationOutbox()
-        self.notifications = RegistrationNotifications(
-            store=self.subscriptions, sinks=sinks, outbox=self.outbox, **common
-        )
-        self.registry = Registrations(store=self.registrations, notifications=self.notifications, **common)
-        federation = Federation(
-            alias=alias,
-            registrations=self.registrations,
-            registry=self.registry,
-            subscriptions=self.subscriptions,
-            notifier=self.notifications,
-            forwarder=self.forwarder,
-            started_at=ports.clock.now(),
-            splits_entities=splits,
+            store=self.stores.subscriptions,
+            outbox=outbox,
+            loader=ports.loader,
+            clock=ports.clock,
+            sinks=self.sinks,
         )
         self.requests = SourceRequests(ports.loader, self.forwarder, self.registry, federation.alias_of, "")
         self.worker = RemoteSubscriptionsWorker(
@@ -98,7 +75,7 @@ class SubscribingBroker(FederatedBroker):
                 find=self.subscribers.current,
                 about=self.subscribers.about,
                 alias_of=federation.alias_of,
-                **common,
+                **self.common,
             )
         )
         self.registry.on_change = self.worker.registration_changed
@@ -116,15 +93,9 @@ class SubscribingBroker(FederatedBroker):
         )
         self.subscribers.attach(ports)
         Client.__init__(self, build(ports, health=healthy, public_url="http://127.0.0.1"), ports)
-        self.endpoint = ""
 
-    async def start(self) -> "SubscribingBroker":
-        config = uvicorn.Config(self.asgi, host="127.0.0.1", port=0, http="httptools", log_level="warning")
-        self._server = uvicorn.Server(config)
-        self._task = asyncio.create_task(self._server.serve())
-        while not self._server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
-            await asyncio.sleep(0.01)
-        self.endpoint = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+    async def start(self) -> Self:
+        await self._serve()
         # Known only now: where sources reach this broker.
         object.__setattr__(self.requests, "public_url", self.endpoint)
         await self.subscribers.start([""])

@@ -444,7 +444,7 @@ async def test_5_14_5_of_several_questions_to_one_source_no_map_is_used_again(he
 
 
 async def test_4_3_6_1_what_a_source_of_histories_lists_beyond_its_registration_is_dropped(here, make_source):
-    listed = dict.fromkeys(("urn:ngsi-ld:Sensor:2", "urn:ngsi-ld:Lamp:1"), ["@none"])
+    listed = {each: ["@none"] for each in ("urn:ngsi-ld:Sensor:2", "urn:ngsi-ld:Lamp:1")}
     source = await make_source(body={"id": "urn:ngsi-ld:EntityMap:1", "type": "EntityMap", "entityMap": listed})
     information = [{"entities": [{"type": "Sensor", "idPattern": "^urn:ngsi-ld:Sensor:"}]}]
     operations = ["createEntityMapQueryTemporal"]

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import uvicorn
 from aiohttp import web
@@ -14,26 +14,39 @@ from broker.adapters.memory.registration_outbox import MemoryRegistrationOutbox
 from broker.adapters.memory.stores import MemorySubscriptions
 from broker.http.gateway import build
 from broker.operations.federation import Federation
+from broker.operations.ports import Ports
 from broker.workers.registration_notifications import RegistrationNotifications
 from broker.workers.registry import Registrations
+from tests.federation.scripted import Listening
 from tests.http.client import PUBLIC_URL, Answer, Client, healthy, memory_ports
 
 
 class FederatedBroker(Client):
-    """A broker that knows registrations, called as ASGI; with `serve` also over a socket."""
+    """A broker that knows registrations, called as ASGI; once started also over a socket."""
+
+    endpoint = ""
+    _server: uvicorn.Server | None = None
+    _task: asyncio.Task[None] | None = None
 
     def __init__(self, alias: str) -> None:
         ports = memory_ports()
-        self.registrations, self.subscriptions = MemorySubscriptions(), MemorySubscriptions()
+        ports = replace(ports, federation=self._federation(ports, alias, MemorySubscriptions()))
+        super().__init__(build(ports, health=healthy, public_url=PUBLIC_URL), ports)
+
+    def _federation(
+        self, ports: Ports, alias: str, registrations: MemorySubscriptions, *, splits: bool = False
+    ) -> Federation:
+        """What of a federation has to be there: sinks, forwarder, registry, notifications about registrations."""
+        self.registrations, self.subscriptions = registrations, MemorySubscriptions()
         self.forwarder, self._sink = HttpForwarder(timeout=2.0), HttpSink()
-        common = {"tenants": ports.tenants, "loader": ports.loader, "clock": ports.clock}
-        sinks = {"http": self._sink, "https": self._sink}
+        self.sinks = {"http": self._sink, "https": self._sink}
+        self.common = {"tenants": ports.tenants, "loader": ports.loader, "clock": ports.clock}
         self.outbox = MemoryRegistrationOutbox()
         self.notifications = RegistrationNotifications(
-            store=self.subscriptions, sinks=sinks, outbox=self.outbox, **common
+            store=self.subscriptions, sinks=self.sinks, outbox=self.outbox, **self.common
         )
-        self.registry = Registrations(store=self.registrations, notifications=self.notifications, **common)
-        federation = Federation(
+        self.registry = Registrations(store=self.registrations, notifications=self.notifications, **self.common)
+        return Federation(
             alias=alias,
             registrations=self.registrations,
             registry=self.registry,
@@ -41,23 +54,22 @@ class FederatedBroker(Client):
             notifier=self.notifications,
             forwarder=self.forwarder,
             started_at=ports.clock.now(),
+            splits_entities=splits,
         )
-        ports = replace(ports, federation=federation)
-        super().__init__(build(ports, health=healthy, public_url=PUBLIC_URL), ports)
-        self.endpoint = ""
-        self._server: uvicorn.Server | None = None
-        self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> "FederatedBroker":
+    async def start(self) -> Self:
+        await self._serve()
         await self.registry.start()
         await self.notifications.start(self.registry)
+        return self
+
+    async def _serve(self) -> None:
         config = uvicorn.Config(self.asgi, host="127.0.0.1", port=0, http="httptools", log_level="warning")
         self._server = uvicorn.Server(config)
         self._task = asyncio.create_task(self._server.serve())
         while not self._server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
             await asyncio.sleep(0.01)
         self.endpoint = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
-        return self
 
     async def stop(self) -> None:
         await self.registry.close()
@@ -81,7 +93,7 @@ class FederatedBroker(Client):
 
 
 @dataclass
-class Source:
+class Source(Listening):
     """A context source that answers as told and keeps what it was asked: method, path with query, headers, body."""
 
     status: int = 200
@@ -89,24 +101,8 @@ class Source:
     delay: float = 0.0
     headers: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, str, Any, Any]] = field(default_factory=list)
-    endpoint: str = ""
-    _runner: web.AppRunner | None = None
 
-    async def start(self) -> "Source":
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.endpoint = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
-
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         content = await request.read()
         self.asked.append((request.method, request.path_qs, request.headers, json.loads(content) if content else None))
         await asyncio.sleep(self.delay)
