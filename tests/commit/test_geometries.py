@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_commit import Brokers, brokers
 
@@ -115,6 +115,7 @@ _PLACES = st.lists(
 
 
 @given(_PLACES, st.tuples(st.floats(-180, 180), st.floats(-90, 90)))
+@example([[0.0, 0.0], [0.0, 2.0], [1e-128, 1.0]], (0.0, 0.0))
 @settings(deadline=None)
 def test_a_cover_lies_in_a_cap_only_where_all_positions_do(places, centre):
     made = cover({"type": "MultiPoint", "coordinates": places})

@@ -6,7 +6,7 @@ stays the geometry as it was drawn; MongoDB gets a shape that holds it, by which
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from broker.core.ql.geo import Geometry
@@ -90,7 +90,17 @@ def _on_plane(places: dict[Vector, Place]) -> dict[Place, Place] | None:
         if depth < _SIDE:
             return None
         projected[_dot(vector, east) / depth, _dot(vector, north) / depth] = place
-    return projected
+    return projected if _extent(projected, 0) >= _extent(projected, 1) else _turned(projected)
+
+
+def _extent(points: Iterable[Place], axis: int) -> float:
+    along = [each[axis] for each in points]
+    return max(along) - min(along)
+
+
+def _turned(projected: dict[Place, Place]) -> dict[Place, Place]:
+    """By a right angle: the order of points that are nearly in line is then that of the line."""
+    return {(north, -east): place for (east, north), place in projected.items()}
 
 
 def _hull(points: Sequence[Place]) -> list[Place]:
