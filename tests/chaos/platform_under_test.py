@@ -2,18 +2,22 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
 
 from broker.platform.mongod import url
 
+_LOWEST_PORT, _HIGHEST_PORT = 10_000, 65_536
+_CHANCE = random.SystemRandom()
 PATIENCE = 60.0
 """Seconds for anything to come about on a loaded machine."""
 _MARKS = {
@@ -28,14 +32,29 @@ LIFE_OR_DEATH = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody uses now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Ports that nobody uses now, nor is given by the system: whoever was killed finds its own free when it is back.
+
+    Of the system's own ones, some other server or client takes the port meanwhile, even a client that looks for the
+    server that is gone: connected with itself.
+    """
+    given = _given_ports()
+    never_given = [port for port in range(_LOWEST_PORT, _HIGHEST_PORT) if port not in given]
+    found: set[int] = set()
+    while len(found) < count:
+        port = _CHANCE.choice(never_given)
+        with socket.socket() as candidate, suppress(OSError):
+            candidate.bind(("127.0.0.1", port))
+            found.add(port)
+    return list(found)
+
+
+def _given_ports() -> range:
+    """What the system gives to who asks for any port (ip(7); elsewhere as in RFC 6335)."""
+    try:
+        first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    except OSError:
+        return range(49_152, 65_536)
+    return range(first, last + 1)
 
 
 def alive(pid: int) -> bool:

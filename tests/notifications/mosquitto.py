@@ -8,18 +8,14 @@ from pathlib import Path
 
 import pytest
 
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+from tests.chaos.platform_under_test import free_ports
 
 
 class Mosquitto:
     """An MQTT broker that can be stopped and started again on the same port."""
 
     def __init__(self, binary: str, directory: Path, *more: str) -> None:
-        self.port = free_port()
+        (self.port,) = free_ports(1)
         self._binary = binary
         self._config = directory / "mosquitto.conf"
         lines = [f"listener {self.port} 127.0.0.1", *(more or ("allow_anonymous true",))]

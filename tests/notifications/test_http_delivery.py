@@ -98,13 +98,12 @@ async def test_a_redirect_is_a_failure_and_not_followed(broker, receiver):
 
 async def test_nothing_is_lost_while_a_receiver_is_away(broker, receiver):
     await broker.subscribe(notification=receiver.notification())
-    port = receiver.port
     await receiver.stop()
     for number in range(20):
         broker.commit(updated(entity(level=number - 1), entity(level=number)))
     await asyncio.sleep(0.2)
     assert (await shown(broker))["status"] == "failed"
-    await receiver.start(port)
+    await receiver.start()
     await until(lambda: len(receiver.bodies) == 20)
     assert receiver.values() == list(range(20))
     await until(lambda: not broker.outbox.waiting)

@@ -20,6 +20,7 @@ from broker.operations.notify import SubscriptionRecords, Timer
 from broker.operations.ports import OutboxEntry, Ports
 from broker.operations.subscriptions import create_subscription
 from broker.workers.notifications import Notifications
+from tests.chaos.platform_under_test import free_ports
 from tests.core.subscribe.building import CONTEXT, CONTEXT_URL, document
 
 CORE = ActiveContext({}, {}, "https://example.org/core", "https://example.org/core")
@@ -149,17 +150,17 @@ class Receiver:
         self.requests: list[web.Request] = []
         self.status = 200
         self.gate: asyncio.Event | None = None
-        self.port = 0
+        (self.port,) = free_ports(1)
         self._runner: web.AppRunner | None = None
 
-    async def start(self, port: int = 0) -> "Receiver":
+    async def start(self) -> "Receiver":
+        """Listen, always on the same port."""
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._take)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=self._tls)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls)
         await site.start()
-        self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr] (bound just now)
         return self
 
     async def stop(self) -> None:
