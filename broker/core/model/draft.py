@@ -1,9 +1,12 @@
 """An entity while one write changes it: collects what is touched, and ends as a `Change`."""
 
+from collections.abc import Callable
+
 from broker.core.model.change import Change, Trigger
 from broker.core.model.entity import NGSILD_NULL, Attributes, Entity, Instance
 from broker.core.model.errors import ResourceNotFound
 from broker.core.model.expiry import NEVER, live
+from broker.core.model.instances import index_of, is_null
 from broker.core.model.instant import Instant
 
 SCOPE = "https://uri.etsi.org/ngsi-ld/scope"
@@ -61,6 +64,30 @@ class Draft:
                 trigger = Trigger.ATTRIBUTE_DELETED
         self._triggers[iri] = trigger
         self._changed = True
+
+    def put_each(
+        self, iri: str, instances: list[Instance], made: Callable[[Instance, Instance | None], Instance]
+    ) -> None:
+        """Put each of these instances in the place of that of its dataset, if there is one, and the others beside it.
+
+        What is put is `made` of the one given and the former one; an NGSI-LD Null removes the former one.
+        """
+        result = list(self.attributes.get(iri, ()))
+        kept = touched = False
+        for instance in instances:
+            index = index_of(result, instance.get("datasetId"))
+            if is_null(instance):
+                if index >= 0:
+                    del result[index]
+                    touched = True
+                continue
+            kept = touched = True
+            if index < 0:
+                result.append(made(instance, None))
+            else:
+                result[index] = made(instance, result[index])
+        if touched:
+            self.put(iri, result, Trigger.ATTRIBUTE_UPDATED if kept else Trigger.ATTRIBUTE_DELETED)
 
     def add_types(self, types: list[str]) -> None:
         """Clause 4.16: types are added, never taken away."""

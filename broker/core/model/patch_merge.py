@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from broker.core.model.change import Change, Trigger
+from broker.core.model.change import Change
 from broker.core.model.draft import Draft
 from broker.core.model.entity import NGSILD_NULL, VALUE_MEMBER, Attributes, Entity, Instance
 from broker.core.model.errors import BadRequestData
@@ -79,22 +79,10 @@ def merge_json(target: Any, patch: Any) -> Any:
 
 
 def _merge_attribute(draft: Draft, iri: str, instances: list[Instance], now: Instant, options: MergeOptions) -> None:
-    result = list(draft.attributes.get(iri, ()))
-    kept = touched = False
-    for instance in instances:
-        index = index_of(result, instance.get("datasetId"))
-        if is_null(instance):
-            if index >= 0:
-                del result[index]
-                touched = True
-            continue
-        kept = touched = True
-        if index < 0:
-            result.append(_added(instance, iri, now))
-        else:
-            result[index] = _merged(result[index], instance, iri, now, options)
-    if touched:
-        draft.put(iri, result, Trigger.ATTRIBUTE_UPDATED if kept else Trigger.ATTRIBUTE_DELETED)
+    def made(instance: Instance, former: Instance | None) -> Instance:
+        return _added(instance, iri, now) if former is None else _merged(former, instance, iri, now, options)
+
+    draft.put_each(iri, instances, made)
 
 
 def _added(instance: Instance, iri: str, now: Instant) -> Instance:

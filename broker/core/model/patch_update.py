@@ -1,6 +1,6 @@
 """The partial update patch over an entity's attributes (clauses 5.5.8, 5.6.2, 5.6.3): whole instances change hands."""
 
-from broker.core.model.change import Change, Trigger
+from broker.core.model.change import Change
 from broker.core.model.draft import Draft
 from broker.core.model.entity import Entity, Instance
 from broker.core.model.errors import BadRequestData
@@ -76,23 +76,11 @@ def not_yet_there(present: list[Instance], instances: list[Instance]) -> list[In
 
 
 def _overlay(draft: Draft, iri: str, instances: list[Instance], now: Instant) -> None:
-    result = list(draft.attributes.get(iri, ()))
-    kept = touched = False
-    for instance in instances:
-        index = index_of(result, instance.get("datasetId"))
-        if is_null(instance):
-            if index >= 0:
-                del result[index]
-                touched = True
-            continue
+    def made(instance: Instance, former: Instance | None) -> Instance:
         refuse_nested_null(instance, iri)
-        kept = touched = True
-        if index < 0:
-            result.append(stored(typed(instance, iri), now))
-        else:
-            result[index] = stored(typed(instance, iri), now, result[index])
-    if touched:
-        draft.put(iri, result, Trigger.ATTRIBUTE_UPDATED if kept else Trigger.ATTRIBUTE_DELETED)
+        return stored(typed(instance, iri), now, former)
+
+    draft.put_each(iri, instances, made)
 
 
 def _refuse_null(iri: str, instances: list[Instance]) -> None:
