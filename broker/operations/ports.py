@@ -250,7 +250,10 @@ class Outbox(Protocol):
         """Delivered to that subscription, or given up: written back soon, in groups."""
 
     async def pending(self, tenant: str, subscription_id: str, limit: int) -> list[OutboxEntry]:
-        """The oldest entries of this process still open for that subscription, in order of commit."""
+        """The oldest entries of this process still open for that subscription, in order of commit.
+
+        Only those that it has when it is asked: what is added or adopted meanwhile comes with the next call.
+        """
 
     def adopt_abandoned(self) -> AsyncIterator[list[OutboxEntry]]:
         """Take over all entries of processes that are gone, in order of commit in each tenant, part by part.

@@ -1,8 +1,8 @@
 """The delivery of one subscription's notifications, in order, whatever its receiver does.
 
 A lane works through a bounded queue with a task that exists only while there is something to send. When the queue is
-full, further entries are left in the outbox and fetched from it when the queue is empty: memory stays bounded and
-nothing is lost.
+full, or what former processes left is not yet taken over, further entries are left in the outbox and fetched from it
+when the queue is empty: memory stays bounded, nothing is lost, and nothing overtakes.
 """
 
 import asyncio
