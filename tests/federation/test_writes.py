@@ -128,6 +128,31 @@ async def test_4_3_6_5_an_inline_context_travels_in_the_body(broker, source):
     assert "Link" not in headers
 
 
+@pytest.mark.parametrize(
+    "asking", [("POST", "/entities"), ("POST", "/entityOperations/create"), ("PATCH", PATH + "/attrs")]
+)
+async def test_4_3_6_6_a_source_that_takes_plain_json_gets_no_context_inside(broker, source, asking):
+    source.status = 201
+    await broker.register(
+        source.endpoint,
+        operations=["createEntity", "createBatch", "updateEntity"],
+        contextSourceInfo=[{"key": "contentType", "value": "application/json"}],
+    )
+    method, path = asking
+    body = sensor(level=1) | {"@context": [{"level": "https://example.org/level"}]}
+    if method == "PATCH":
+        body = {name: body[name] for name in ("level", "@context")}
+        await broker.patch(path, body, content_type="application/ld+json")
+    else:
+        await broker.post(path, [body] if "Operations" in path else body, content_type="application/ld+json")
+    ((_, _, headers, sent),) = source.asked
+    assert headers["Content-Type"] == "application/json"
+    assert "core-context" in headers["Link"]
+    (told,) = sent if isinstance(sent, list) else [sent]
+    assert "@context" not in told
+    assert told["https://example.org/level"]["value"] == 1
+
+
 async def test_5_6_7_to_5_6_10_batches_reach_sources_in_one_request(broker, other):
     await broker.register(
         other.endpoint,

@@ -1,6 +1,7 @@
 """What of a document goes to a source: in the words of the client, or in those that the source wants (4.3.6.6)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from broker.core.federate.registration import Registration
@@ -13,6 +14,21 @@ Names = frozenset[str]
 
 _MEMBERS = frozenset(("id", "type", "scope", "@id", "@type", "expiresAt", "createdAt", "modifiedAt", "deletedAt"))
 _NORMALIZED = Representation()
+
+
+def addressed(registration: Registration, client: ActiveContext, nameable: ActiveContext) -> Registration:
+    """The registration as bodies are written for it (clause 4.3.6.6).
+
+    A source that takes `application/json` gets its @context in a Link header: where the client's can't be named in one,
+    the source is spoken to in `nameable`.
+    """
+    if registration.context is not None or client.link is not None or not _takes_plain_json(registration):
+        return registration
+    return replace(registration, context=nameable)
+
+
+def _takes_plain_json(registration: Registration) -> bool:
+    return any(key.lower() == "contenttype" and value == "application/json" for key, value in registration.source_info)
 
 
 def only(entity: Entity, names: Names) -> Entity:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.core.federate.bodies import body_of, only
+from broker.core.federate.bodies import addressed, body_of, only
 from broker.core.federate.plan import Part, split
 from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
@@ -114,7 +114,8 @@ async def _divided(
             if refused is not None:
                 result.errors.append((entity.id, refused, part.registration.id))
                 continue
-            _, share = shares.setdefault((part.registration.id, id(item.context)), (part.registration, []))
+            source = addressed(part.registration, item.context, inquiry.origin.context)
+            _, share = shares.setdefault((source.id, id(item.context)), (source, []))
             share.append((item, _names(part, names)))
         if plan.stays:
             here.append(entity if whole else only(entity, plan.remaining))

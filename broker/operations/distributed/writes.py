@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from broker.core.federate.bodies import addressed
 from broker.core.federate.plan import Part, Split, split
 from broker.core.federate.registration import Registration
 from broker.core.federate.temporal_plan import concerned
@@ -125,7 +126,7 @@ async def _here(
 
 
 async def _send(inquiry: Inquiry, change: Write, part: Part) -> Outcome:
-    registration = part.registration
+    registration = addressed(part.registration, inquiry.client, inquiry.origin.context)
     names = change.names if part.attributes is None else part.attributes
     refused = refusal(part, change.operation)
     if refused is not None:
