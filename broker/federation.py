@@ -43,24 +43,20 @@ class FederationSide:
         presence: Presence,
         membership: MembershipSide,
     ) -> None:
-        def is_shared() -> bool:
-            return presence.shared
-
         self._settings, self._databases = settings, databases
         self._tenants, self._loader, self._clock = tenants, loader, clock
         self._remote: RemoteSubscriptionsWorker | None = None
-        registrations = MongoSubscriptions(databases, "registrations", "registration", membership.sealing)
-        watchers = MongoSubscriptions(
-            databases, "registrationSubscriptions", "registration subscription", membership.sealing
-        )
+        self._forwarder, self._sealing = membership.forwarder, membership.sealing
+        registrations = self._records("registrations", "registration")
+        watchers = self._records("registrationSubscriptions", "registration subscription")
         self._notifications = RegistrationNotifications(
             store=watchers,
             tenants=tenants,
             loader=loader,
             clock=clock,
             sinks=sinks,
-            outbox=MongoRegistrationOutbox(databases, presence, membership.sealing),
-            is_shared=is_shared,
+            outbox=MongoRegistrationOutbox(databases, presence, self._sealing),
+            is_shared=lambda: presence.shared,
         )
         self._registry = Registrations(
             store=registrations,
@@ -68,10 +64,8 @@ class FederationSide:
             loader=loader,
             clock=clock,
             notifications=self._notifications,
-            is_shared=is_shared,
+            is_shared=lambda: presence.shared,
         )
-        self._forwarder = membership.forwarder
-        self._sealing = membership.sealing
         self.ports = Federation(
             alias=settings.alias,
             registrations=registrations,
@@ -82,6 +76,9 @@ class FederationSide:
             started_at=clock.now(),
             splits_entities=settings.split_entities,
         )
+
+    def _records(self, collection: str, noun: str) -> MongoSubscriptions:
+        return MongoSubscriptions(self._databases, collection, noun, self._sealing)
 
     def pass_subscriptions_on(
         self, subscriptions: MongoSubscriptions, outbox: MongoOutbox, subscribers: Notifications
