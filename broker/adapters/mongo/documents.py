@@ -21,7 +21,7 @@ from typing import Any
 
 from broker.adapters.mongo.geo_cover import EVERYWHERE, cover, is_plain, is_wide
 from broker.core.model.entity import Attributes, Entity, Instance
-from broker.core.model.expiry import next_expiry
+from broker.core.model.expiry import NEVER, first_end
 from broker.core.ql.geo import LOCATION
 
 Document = dict[str, Any]
@@ -65,7 +65,7 @@ def plain_document(entity: Entity, version: str, refused: int = 0) -> Document:
         document["scopes"] = entity.scopes
     if entity.expires_at is not None:
         document["expiresAt"] = entity.expires_at
-    if (earliest := next_expiry(entity.attributes)) is not None:
+    if (earliest := first_end(entity)) != NEVER:
         document["instancesExpireAt"] = earliest
     return document
 

@@ -60,7 +60,8 @@ NGSILD_NULL = "urn:ngsi-ld:null"
 class Entity:
     """An entity, expanded. Treat as immutable: a change builds another one and may share attribute lists.
 
-    `rendered` is a place where whoever writes the entity out may keep what came of it; another entity begins without.
+    `rendered` is a place where whoever writes the entity out may keep what came of it, `ends` one for when the first of
+    its instances expires (`expiry.first_end`); another entity begins without.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Entity:
     expires_at: Instant | None = None
     deleted_at: Instant | None = None
     rendered: Any = field(default=None, init=False, repr=False, compare=False)
+    ends: Instant | None = field(default=None, init=False, repr=False, compare=False)
 
     def with_(self, **members: Any) -> "Entity":
         """The same entity with some members replaced."""

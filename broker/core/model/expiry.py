@@ -17,9 +17,17 @@ def live(entity: Entity | None, now: Instant) -> Entity | None:
     """
     if entity is None or (entity.expires_at is not None and entity.expires_at <= now):
         return None
-    if _some_expired(entity.attributes, now):
+    if first_end(entity) <= now:
         return entity.with_(attributes=_live_attributes(entity.attributes, now))
     return entity
+
+
+def first_end(entity: Entity) -> Instant:
+    """When the first of its instances expires, or of their sub-attributes; `NEVER` where none ever does."""
+    if entity.ends is None:
+        earliest = next_expiry(entity.attributes)
+        entity.ends = NEVER if earliest is None else earliest
+    return entity.ends
 
 
 def next_expiry(attributes: Attributes) -> Instant | None:
