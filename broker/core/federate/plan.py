@@ -115,29 +115,28 @@ def split(
     parts: list[Part] = []
     remaining, stays = names, True
     for mode in (EXCLUSIVE, REDIRECT, INCLUSIVE):
-        taken: set[str] = set()
-        for registration in found:
-            if registration.mode != mode:
-                continue
+        shares = []
+        for registration in (each for each in found if each.mode == mode):
             covered = coverage(registration, entity_id, known)
-            if not covered:
-                continue
-            part = None if whole else _covered(covered, remaining)
-            if part is not None and not part and (names or None not in covered):
-                continue
-            looped = is_loop(registration, journey.via, journey.alias)
-            supported = not registration.operations.isdisjoint(operations)
-            if mode == INCLUSIVE and (looped or not supported):
-                continue
-            parts.append(Part(registration, part, supported, looped))
-            taken.update(part or ())
-            if mode != INCLUSIVE and not whole and not names:
-                stays = False
-        if mode != INCLUSIVE:
-            remaining = remaining - taken
+            attributes = None if whole else _covered(covered, remaining)
+            # A change that names no attribute, such as an entity without any, concerns those who hold all of it.
+            if covered and (attributes is None or attributes or (not names and None in covered)):
+                shares.append(_part(registration, attributes, operations, journey))
+        if mode == INCLUSIVE:
+            parts += [each for each in shares if each.is_supported and not each.is_loop]
+            break
+        parts += shares
+        remaining = remaining.difference(*(each.attributes or () for each in shares))
+        if shares and not whole and not names:
+            stays = False
     if names and not remaining and not whole:
         stays = False
     return Split(tuple(parts), remaining, stays)
+
+
+def _part(registration: Registration, attributes: Names | None, operations: Sequence[str], journey: Journey) -> Part:
+    is_supported = not registration.operations.isdisjoint(operations)
+    return Part(registration, attributes, is_supported, is_loop(registration, journey.via, journey.alias))
 
 
 def coverage(registration: Registration, entity_id: str, types: Names | None) -> list[Names | None]:
