@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from broker.core.federate.index import RegistrationIndex
-from broker.core.federate.notification import source_filter
+from broker.core.federate.match import source_filter
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.entity_map import EntityMap
 from broker.core.model.errors import BadRequestData, TooManyResults

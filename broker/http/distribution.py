@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from broker.core.federate.index import RegistrationIndex
-from broker.core.federate.notification import source_filter
+from broker.core.federate.match import source_filter
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.draft import no_such_entity
 from broker.core.model.entity import Entity

@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from broker.core.federate.registration import EntityInfo, Information, Interval, Registration
+from broker.core.jsonld.context import ActiveContext
 from broker.core.model.entity import Entity
 from broker.core.ql.ast import EntityQuery, EntitySelector
+from broker.core.ql.evaluate import compile_query
 from broker.core.ql.geo import GeoQuery
 from broker.core.ql.geometry import compile_geo, distance
 from broker.core.ql.nodes import And, Linked, Not, Or, QNode
+from broker.core.ql.q import parse_q
 from broker.core.ql.regex import Pattern, compile_pattern
 from broker.core.ql.scope import ScopeQuery
 from broker.core.ql.temporal import TemporalQuery
@@ -39,6 +42,11 @@ class Wanted:
     evolution: bool = False
     filter: SourceFilter | None = None
     patterns: Mapping[str, Pattern] = field(default_factory=dict, compare=False)
+
+
+def source_filter(text: str | None, context: ActiveContext) -> SourceFilter | None:
+    """A context source filter (clause 4.9) as a predicate on `Registration.described`. Raises BadRequestData."""
+    return None if text is None else compile_query(EntityQuery(q=parse_q(text, context.expand_term)))
 
 
 def wanted_by(

@@ -9,15 +9,11 @@ from uuid import uuid4
 import orjson
 
 from broker.core.federate.loop import read_via
-from broker.core.federate.match import Wanted, matching, wanted_by
+from broker.core.federate.match import Wanted, matching, source_filter, wanted_by
 from broker.core.federate.registration import Registration
 from broker.core.jsonld.context import ActiveContext
-from broker.core.model.entity import Entity
 from broker.core.model.errors import BadRequestData
 from broker.core.model.instant import Instant, format_instant
-from broker.core.ql.ast import EntityQuery
-from broker.core.ql.evaluate import compile_query
-from broker.core.ql.q import parse_q
 from broker.core.ql.temporal import TemporalQuery, parse_temporal
 from broker.core.subscribe import members
 from broker.core.subscribe.message import Message
@@ -76,11 +72,6 @@ def subscription_to_registrations(
         source_filter=source_filter(members.text(document, "csf"), context_of("csf")),
     )
     return RegistrationSubscription(subscription, wanted)
-
-
-def source_filter(text: str | None, context: ActiveContext) -> Callable[[Entity], object] | None:
-    """A context source filter (clause 4.9) as a predicate on `Registration.described`. Raises BadRequestData."""
-    return None if text is None else compile_query(EntityQuery(q=parse_q(text, context.expand_term)))
 
 
 def reason_of(before: bool, after: bool) -> Reason | None:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from broker.core.federate.notification import source_filter
+from broker.core.federate.match import source_filter
 from broker.core.jsonld.context import ActiveContext
 from broker.core.jsonld.expand import expand_entity, expand_fragment
 from broker.core.model.entity import Entity

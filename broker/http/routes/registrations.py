@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from broker.core.federate.match import Wanted, wanted_by
-from broker.core.federate.notification import source_filter
+from broker.core.federate.match import Wanted, source_filter, wanted_by
 from broker.core.jsonld.context import ActiveContext
 from broker.core.model.errors import BadRequestData
 from broker.core.model.instant import format_instant
