@@ -44,6 +44,17 @@ class Place:
         url = f"{self.broker}/ngsi-ld/v1/entities/{LAMP.format(device)}/attrs"
         assert (await self.call("PATCH", url, {"switch": {"type": "Property", "value": value}}, TENANT))[0] == 204
 
+    async def registrations(self, count: int) -> list[Any]:
+        """The sources of lamps, as soon as there are so many; else those there are after some seconds."""
+        registered: list[Any] = []
+        for _ in range(200):
+            url = f"{self.broker}/ngsi-ld/v1/csourceRegistrations?type=Lamp"
+            _, registered = await self.call("GET", url, headers=TENANT)
+            if len(registered) == count:
+                break
+            await asyncio.sleep(0.05)
+        return registered
+
     async def until(self, device: str, **wanted: Any) -> dict[str, Any]:
         # What stands in the broker: lazy attributes are not asked for.
         url = f"{self.broker}/ngsi-ld/v1/entities/{LAMP.format(device)}?local=true&format=simplified"
@@ -145,6 +156,8 @@ async def test_a_lazy_attribute_is_asked_of_the_device_when_somebody_reads_it(pl
         "lazy": [{"object_id": "b", "name": "battery", "type": "Number"}],
     }]})  # fmt: skip
     lamp = f"{place.broker}/ngsi-ld/v1/entities/{LAMP.format('lazy')}"
+    # The agents register after they have answered.
+    assert len(await place.registrations(1)) == 1
     async with aiomqtt.Client("127.0.0.1", place.mqtt_port) as mqtt:
         await mqtt.subscribe("/lazykey/lazy/cmd", qos=1)
         await mqtt.publish("/json/lazykey/lazy/attrs", json.dumps({"p": 5}), qos=1)
@@ -160,13 +173,7 @@ async def test_a_lazy_attribute_is_asked_of_the_device_when_somebody_reads_it(pl
     assert "b" not in stored
     status, _ = await place.call("DELETE", f"{place.agents}/iot/devices/lazy", headers=IOT)
     assert status == 204
-    registrations = f"{place.broker}/ngsi-ld/v1/csourceRegistrations?type=Lamp"
-    for _ in range(100):
-        _, registered = await place.call("GET", registrations, headers=TENANT)
-        if registered == []:
-            break
-        await asyncio.sleep(0.05)
-    assert registered == []
+    assert await place.registrations(0) == []
 
 
 async def test_devices_over_http_are_told_what_is_wrong(place: Place) -> None:
