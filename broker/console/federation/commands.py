@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from broker.console.ask import RefusedError
-from broker.console.federation.operator import LOOPBACK, Operator, operator_token
+from broker.console.federation.operator import Operator, operator_token
 from broker.console.federation.options import parser, usual_directory
 from broker.console.federation.wording import invitation_lines, member_lines, offer_lines, party_lines
 from broker.console.running import clean, run
+from broker.operations.membership.envelopes import LOOPBACK
 
 _LISTS = ("types", "attributes", "scopes", "languages", "allow", "operations")
 _LARGEST = 262_144

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from broker.adapters.membership.keys import FILE, VARIABLE, SecretError, SecretKeys, given_secret, kept_secret
 from broker.console.ask import RefusedError, ask
+from broker.operations.membership.envelopes import LOOPBACK
 
-LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 _TIMEOUT = 30.0
 """Seconds: the broker itself waits ten for another one."""
 

@@ -10,7 +10,8 @@ from broker.core.federate.invitation import canonical
 from broker.core.model.errors import AccessDenied, BadRequestData
 from broker.operations.membership.ports import TOKEN_PREFIX, Keys
 
-_LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+"""Hosts to which nothing leaves this machine."""
 
 
 def signed(keys: Keys, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def require_safe(url: str, *, allows_http: bool) -> None:
     Raises BadRequestData.
     """
     parts = urlsplit(url)
-    if parts.scheme == "https" or parts.hostname in _LOOPBACK or allows_http:
+    if parts.scheme == "https" or parts.hostname in LOOPBACK or allows_http:
         return
     raise BadRequestData(
         f"{url} has no TLS, and tokens would travel in the clear. Give the broker an https:// --public-url, or, in a "
