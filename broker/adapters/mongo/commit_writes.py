@@ -3,7 +3,7 @@
 Each entity is written only if it is still at the version that its plan was computed on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import structlog
@@ -12,13 +12,12 @@ from broker.adapters.mongo.cache import EntityCache
 from broker.adapters.mongo.client import Database
 from broker.adapters.mongo.commit_round import Round, arrived
 from broker.adapters.mongo.plan import EntityPlan
+from broker.adapters.mongo.portions import portions
 from broker.adapters.mongo.reads import load
 from broker.core.model.errors import BadRequestData
 
 _log = structlog.get_logger("eclor.commit")
 
-_LARGEST_COMMAND = 12_000_000
-"""Bytes of statements in one command, well below MongoDB's 48 MB a message."""
 _DUPLICATE = 11000
 _GEOMETRY_REFUSED = 16755
 """MongoDB's code where an index cannot hold a geometry."""
@@ -39,8 +38,8 @@ class EntityWriter:
         round_.sent.update((plan.entity_id, plan) for plan in plans if plan.kind)
         round_.written += [plan for plan in plans if not plan.kind]
         for kind, send in (("insert", self._insert), ("update", self._update), ("delete", self._delete)):
-            for chunk in _chunks([plan for plan in plans if plan.kind == kind]):
-                await send(round_, chunk, concern)
+            for portion in portions([plan for plan in plans if plan.kind == kind], _size):
+                await send(round_, portion, concern)
 
     async def _insert(self, round_: Round, plans: list[EntityPlan], concern: Concern) -> None:
         answer = await self._command("insert", "documents", [plan.statement for plan in plans], concern)
@@ -104,18 +103,9 @@ class EntityWriter:
         return answer
 
 
+def _size(plan: EntityPlan) -> int:
+    return plan.size
+
+
 def _write_errors(answer: dict[str, Any]) -> dict[int, dict[str, Any]]:
     return {error["index"]: error for error in answer.get("writeErrors", ())}
-
-
-def _chunks(plans: list[EntityPlan]) -> Iterable[list[EntityPlan]]:
-    chunk: list[EntityPlan] = []
-    size = 0
-    for plan in plans:
-        if chunk and size + plan.size > _LARGEST_COMMAND:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(plan)
-        size += plan.size
-    if chunk:
-        yield chunk

@@ -15,13 +15,12 @@ from bson.raw_bson import RawBSONDocument
 from broker.adapters.mongo.client import Database
 from broker.adapters.mongo.history_documents import Ties, of_change
 from broker.adapters.mongo.plan import EntityPlan
+from broker.adapters.mongo.portions import portions
 from broker.core.model.change import Change, Trigger
 from broker.core.temporal.policy import Policy
 
 _log = structlog.get_logger("eclor.history")
 
-_LARGEST_COMMAND = 12_000_000
-"""Bytes of documents in one command, well below MongoDB's 48 MB a message."""
 _DUPLICATE = 11000
 
 Records: TypeAlias = dict[int, list[bytes]]
@@ -62,15 +61,8 @@ class Recorder:
         gone = [change for plan in kept for change in plan.effective if change.trigger is Trigger.ENTITY_DELETED]
         if gone:
             await self._database.command({"update": "evolutions", "updates": [_farewell(each) for each in gone]})
-        command: list[RawBSONDocument] = []
-        size = 0
-        for document in (document for plan in kept for document in records[id(plan)]):
-            if command and size + len(document) > _LARGEST_COMMAND:
-                await self._insert(command, concern)
-                command, size = [], 0
-            command.append(RawBSONDocument(document))
-            size += len(document)
-        await self._insert(command, concern)
+        for portion in portions((document for plan in kept for document in records[id(plan)]), len):
+            await self._insert(list(map(RawBSONDocument, portion)), concern)
         return True
 
     async def _insert(self, documents: list[RawBSONDocument], concern: dict[str, Any]) -> None:
