@@ -1,5 +1,6 @@
 """The context broker over HTTP: batch upsert (NGSI-LD 5.6.8), and what tells whether one has been carried out.
 
+What is asked is what the broker holds itself (`local`, 5.5.13): its sources may be these agents, for lazy attributes.
 The state is read by a batch query (5.7.2 by POST, 6.23), the history by its own operations (5.7.3, 5.6.11), and
 a batch update (5.6.9) that changes nothing shows that nothing sent before is under way any more.
 """
@@ -21,7 +22,7 @@ from agents.operations.ports import EntityRef
 
 _UPSERT = "/ngsi-ld/v1/entityOperations/upsert?options=update"
 _UPDATE = "/ngsi-ld/v1/entityOperations/update"
-_QUERY = f"/ngsi-ld/v1/entityOperations/query?limit={(_QUERIED := 200)}"
+_QUERY = f"/ngsi-ld/v1/entityOperations/query?local=true&limit={(_QUERIED := 200)}"
 _HISTORY = "/ngsi-ld/v1/temporal/entities"
 _HEADERS = {"Accept": "application/json"}
 _WITH_CONTEXT = {"Content-Type": "application/ld+json"}
@@ -95,7 +96,7 @@ class NgsiLdBroker:
             BrokerUnavailable: As for `upsert`.
         """
         window = {"timeAt": format_instant(at - 1_000), "endTimeAt": format_instant(at + 1_000)}
-        query = urlencode({"timerel": "between", "timeproperty": "observedAt", **window})
+        query = urlencode({"local": "true", "timerel": "between", "timeproperty": "observedAt", **window})
         link = {"Link": f'<{entity.context}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'}
         status, body = await self._request(
             "GET", f"{_HISTORY}/{quote(entity.id, safe='')}?{query}", entity.tenant, link
