@@ -17,7 +17,9 @@ from agents.operations.backoff import Backoff
 from agents.operations.ports import Delivery
 
 QUEUE = 10_000
-"""Messages waiting in memory, some 20 MB of LoRaWAN events. Beyond it QoS 0 is lost, QoS 1 comes again."""
+"""Messages waiting in memory, some 20 MB of LoRaWAN events. Beyond it QoS 0 is lost, QoS 1 comes again.
+
+Mosquitto fills it: to a session that was taken over it sends all it has at once, whatever its own bound."""
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -64,14 +66,21 @@ class _Connection(aiomqtt.Client):
 
     def _on_message(self, client: Any, userdata: Any, message: Any) -> None:
         # The library's own message leaves out the flag of repetition, and checks topics that the broker has checked.
+        if message.qos == 0:
+            self._put(message, otherwise=self._on_lost)
+        elif not self.overflowed:
+            # Of QoS 1 that is no loss, but somebody has to ask for it again. Nor is anything taken that follows: it
+            # would overtake what is missing.
+            self._put(message, otherwise=self._overflow)
+
+    def _put(self, message: Any, otherwise: Callable[[], None]) -> None:
         if self._queue.full():
-            # Of QoS 1 that is no loss, but somebody has to ask for it again.
-            if message.qos > 0:
-                self.overflowed = True
-            else:
-                self._on_lost()
+            otherwise()
         else:
             self._queue.put_nowait(message)
+
+    def _overflow(self) -> None:
+        self.overflowed = True
 
     def acknowledge(self, mid: int, qos: int) -> None:
         self._client.ack(mid, qos)

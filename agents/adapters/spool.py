@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from agents.core.errors import InvalidDescription, SpoolFull
+from agents.operations.backlog import MARKED
 from agents.operations.ports import IDENTITY_BYTES, Mark, Message, Rejection, SpoolState
 
 REMEMBERED = 50_000
 """Identities of uplinks kept, so that a repetition is recognized: at 1,500 a second, half a minute's worth."""
-MARKS = 2_000
-"""Packet identifiers kept, twice as many as an MQTT broker has on the way to us at once."""
 REJECTED_KEPT = 10_000
 """Messages kept for the operator; the oldest go first."""
 REJECTED_BYTES = 64 * 1024 * 1024
@@ -151,7 +150,7 @@ class SqliteSpool:
                     self._database.executemany(
                         "INSERT INTO marks VALUES(?,?,?)", [(n, mark.number, mark.digest) for n, mark in numbered]
                     )
-                    self._database.execute("DELETE FROM marks WHERE n<=?", (self._mark + len(marks) - MARKS,))
+                    self._database.execute("DELETE FROM marks WHERE n<=?", (self._mark + len(marks) - MARKED,))
         except sqlite3.OperationalError as problem:
             raise SpoolFull(f"the spool takes no more: {problem}") from problem
         self._mark += len(marks)

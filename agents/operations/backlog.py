@@ -18,8 +18,9 @@ OVERHEAD = 64
 """Bytes a message takes on disk beside topic and payload."""
 REMEMBERED = 50_000
 """Uplinks whose repetition is recognized."""
-MARKED = 2_000
-"""Packet identifiers whose repetition is recognized."""
+MARKED = 20_000
+"""Packet identifiers whose repetition is recognized: twice as many as wait in memory of one connection, whose
+acknowledgements may all have been lost; a third of all there are, so that none has come round."""
 IN_FLIGHT = 1_000
 """Messages that can have been on their way to the broker when a process ended: one batch."""
 

@@ -100,6 +100,22 @@ async def test_more_messages_than_fit_come_again_and_none_is_lost(mosquitto: Mos
     await small.close()
 
 
+async def test_what_does_not_fit_is_not_overtaken(mosquitto: Mosquitto) -> None:
+    small = await subscribed(mosquitto, queue=5)
+    expected = [b"%d" % number for number in range(60)]
+    await publish(mosquitto, *expected)
+    received: dict[bytes, None] = {}
+    async with asyncio.timeout(20):
+        while len(received) < len(expected):
+            deliveries = await small.take(1000)
+            received |= dict.fromkeys(each.payload for each in deliveries)
+            small.acknowledge(deliveries)
+            # What the acknowledgement makes room for is there before the next ones are taken.
+            await asyncio.sleep(0.1)
+    assert list(received) == expected
+    await small.close()
+
+
 async def test_a_broker_that_restarts_is_joined_again(mosquitto: Mosquitto) -> None:
     one = await subscribed(mosquitto)
     waiting = asyncio.create_task(take(one))

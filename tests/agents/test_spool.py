@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.adapters.mqtt import QUEUE
 from agents.adapters.spool import REMEMBERED, SqliteSpool
 from agents.core.errors import InvalidDescription, SpoolFull
 from agents.operations.backlog import FRESH_BYTES, MARKED, Backlog
@@ -132,6 +133,14 @@ async def test_the_same_words_sent_anew_or_under_another_number_are_another_mess
     # A packet identifier used again, a repetition of one that never came, a repetition of other words.
     await backlog.add([numbered(b"1", 5, again=False), numbered(b"1", 6, again=True), numbered(b"2", 5, again=True)])
     assert await taken(backlog) == ["1", "1", "1", "2"]
+
+
+async def test_all_that_waited_in_memory_of_a_connection_is_recognized_even_by_the_next_process(open_backlog) -> None:
+    backlog = await open_backlog()
+    await backlog.add([numbered(b"%d" % n, n, again=False) for n in range(1, QUEUE + 1)])
+    await backlog.add([numbered(b"%d" % n, QUEUE + n, again=False) for n in range(1, QUEUE)])
+    backlog = await open_backlog()
+    assert await backlog.add([numbered(b"%d" % n, n, again=True) for n in range(1, QUEUE + 1)]) == QUEUE
 
 
 async def test_packet_identifiers_are_forgotten_before_they_come_round(open_backlog) -> None:
