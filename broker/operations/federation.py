@@ -32,10 +32,13 @@ class Registry(Protocol):
     async def catch_up(self, tenant: str) -> None:
         """As `refresh`, where there are other broker processes; without them it costs nothing."""
 
-    async def changed(self, tenant: str, registration_id: str, registration: Registration | None) -> None:
-        """This process stored a new state of a registration; None: it was deleted.
+    async def changed(
+        self, tenant: str, registration_id: str, before: Registration | None, after: Registration | None
+    ) -> None:
+        """This process stored a new state of a registration; None: it was not there, or it was deleted.
 
-        Once this returns, what is to be told of it is kept until it is told.
+        `before` is as it was in front of the change: what is in memory by now may have seen it already. Once this
+        returns, what is to be told of it is kept until it is told.
         """
 
     def sent(self, tenant: str, registration_id: str) -> None:

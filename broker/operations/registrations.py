@@ -38,7 +38,7 @@ async def create_registration(ports: Ports, tenant: str, document: Mapping[str, 
     await ports.tenants.ensure(tenant)
     await _refuse_conflicts(ports, federation, tenant, registration)
     await federation.registrations.create(tenant, stored)
-    await federation.registry.changed(tenant, registration.id, registration)
+    await federation.registry.changed(tenant, registration.id, None, registration)
     return registration.id
 
 
@@ -58,9 +58,10 @@ async def update_registration(
             _check_expiry(changed["document"], now)
         registration = await load_registration(ports.loader, changed, {repr(context.reference): context})
         await _refuse_conflicts(ports, federation, tenant, registration)
+        before = await _known(federation, tenant, registration_id)
         # Somebody else may have changed it since it was read: then this change is made to what they left.
         if await federation.registrations.replace(tenant, changed, stored["modifiedAt"]):
-            await federation.registry.changed(tenant, registration_id, registration)
+            await federation.registry.changed(tenant, registration_id, before, registration)
             return
     raise Unavailable(f"Too many requests change {registration_id} at once; try again.")
 
@@ -70,8 +71,9 @@ async def delete_registration(ports: Ports, tenant: str, registration_id: str) -
     federation = federation_of(ports)
     _check_id(registration_id)
     await require_tenant(ports, tenant)
+    before = await _known(federation, tenant, registration_id)
     await federation.registrations.delete(tenant, registration_id)
-    await federation.registry.changed(tenant, registration_id, None)
+    await federation.registry.changed(tenant, registration_id, before, None)
 
 
 async def retrieve_registration(
@@ -174,6 +176,13 @@ async def _stored(ports: Ports, tenant: str, registration_id: str) -> dict[str, 
     if stored is None or (expires_at is not None and expires_at <= ports.clock.now()):
         raise ResourceNotFound(f"There is no registration {registration_id} in this tenant.")
     return stored
+
+
+async def _known(federation: Federation, tenant: str, registration_id: str) -> Registration | None:
+    """A registration as it is in front of a change."""
+    await federation.registry.catch_up(tenant)
+    index = federation.registry.of(tenant)
+    return None if index is None else index.get(registration_id)
 
 
 async def _refuse_conflicts(ports: Ports, federation: Federation, tenant: str, registration: Registration) -> None:

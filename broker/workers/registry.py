@@ -99,16 +99,17 @@ class Registrations:
             self._looks.pop(tenant, None)
             await self.refresh(tenant)
 
-    async def changed(self, tenant: str, registration_id: str, registration: Registration | None) -> None:
-        """This process stored a new state of a registration; None: it was deleted."""
+    async def changed(
+        self, tenant: str, registration_id: str, before: Registration | None, after: Registration | None
+    ) -> None:
+        """This process stored a new state of a registration; None: it was not there, or it was deleted."""
         board = self._board(tenant)
-        before = board.index.get(registration_id)
-        if registration is None:
+        if after is None:
             board.remove(registration_id)
         else:
-            board.put(registration)
+            board.put(after)
         self._note(tenant)
-        await self._notifications.tell(tenant, before, registration)
+        await self._notifications.tell(tenant, before, after)
         if self.on_change is not None:
             self.on_change(tenant, registration_id)
 
@@ -158,9 +159,12 @@ class Registrations:
 
     async def _remove_expired(self, tenant: str) -> None:
         index = self._indexes.get(tenant)
-        for registration_id in index.expired(self._clock.now()) if index is not None else ():
+        if index is None:
+            return
+        for registration_id in index.expired(self._clock.now()):
+            before = index.get(registration_id)
             try:
                 await self._store.delete(tenant, registration_id)
             except ResourceNotFound:
                 _log.debug("another process removed the registration", registration=registration_id)
-            await self.changed(tenant, registration_id, None)
+            await self.changed(tenant, registration_id, before, None)

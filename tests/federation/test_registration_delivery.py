@@ -80,7 +80,8 @@ async def test_5_9_what_one_process_registers_another_knows_at_once(broker, rece
     assert registry.of("nobody") is None
     await subscribe(broker, receiver)
     await until(lambda: receiver.bodies)
-    await registry.changed("", "urn:ngsi-ld:ContextSourceRegistration:1", None)
+    registered = "urn:ngsi-ld:ContextSourceRegistration:1"
+    await registry.changed("", registered, registry.of("").get(registered), None)
     await until(lambda: len(receiver.bodies) == 2)
     assert receiver.bodies[1]["triggerReason"] == "noLongerMatching"
     await registry.close()
@@ -96,6 +97,29 @@ async def test_6_3_18_sources_that_a_subscription_has_passed_do_not_match(broker
     await until(lambda: receiver.bodies)
     await asyncio.sleep(0.1)
     assert [each["id"][-1] for body in receiver.bodies for each in body["data"]] == ["2"]
+
+
+async def test_5_11_7_the_reason_is_right_although_memory_knows_the_change_already(broker, receiver, monkeypatch):
+    def seen_at_once(change):
+        async def changed(*given):
+            answer = await change(*given)
+            await broker.registry.refresh("")
+            return answer
+
+        return changed
+
+    for name in ("create", "replace", "delete"):
+        monkeypatch.setattr(broker.registrations, name, seen_at_once(getattr(broker.registrations, name)))
+    await subscribe(broker, receiver)
+    await broker.register("http://127.0.0.1:9")
+    registered = "/csourceRegistrations/urn:ngsi-ld:ContextSourceRegistration:1"
+    for kind in ("Other", "Sensor"):
+        body = {"information": [{"entities": [{"type": kind}]}]}
+        assert (await broker.patch(registered, body)).status == 204
+    assert (await broker.delete(registered)).status == 204
+    await until(lambda: len(receiver.bodies) == 4)
+    told = [each["triggerReason"] for each in receiver.bodies]
+    assert told == ["newlyMatching", "noLongerMatching", "newlyMatching", "noLongerMatching"]
 
 
 class NotedStore(MemorySubscriptions):

@@ -117,7 +117,9 @@ class _Alone:
     async def refresh(self, tenant: str) -> None:
         """Nothing to see."""
 
-    async def changed(self, tenant: str, registration_id: str, registration: Registration | None) -> None:
+    async def changed(
+        self, tenant: str, registration_id: str, before: Registration | None, after: Registration | None
+    ) -> None:
         """Nobody may change registrations so."""
         raise RuntimeError("a member changed a registration")
 
