@@ -79,6 +79,19 @@ async def test_6_3_10_pages_are_counted_while_another_process_writes(brokers: Br
     assert not skipped
 
 
+async def test_6_3_10_pages_are_counted_after_another_process_wrote_and_went(
+    brokers: Brokers, skipped: list[str]
+) -> None:
+    first = await brokers.start()
+    await first.entities.write_many("", [creating(entity(f"urn:{each}", 1)) for each in range(2, 9)])
+    await ids(first, ALL, 0)
+    second = await brokers.start()
+    await second.entities.write("", creating(entity("urn:1", 1)))
+    first.presence.living = {first.presence.token}
+    assert await ids(first, ALL, 3) == ["urn:4", "urn:5", "urn:6"]
+    assert not skipped
+
+
 async def test_6_3_10_pages_agree_with_counting_whatever_is_written_between(brokers: Brokers) -> None:
     broker, chance = await brokers.start(), random.Random(7)
     await broker.entities.write_many("", [creating(entity(f"urn:{each:02}", each % 2)) for each in range(0, 40, 2)])

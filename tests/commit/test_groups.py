@@ -92,7 +92,7 @@ async def test_a_deletion_computed_on_an_older_state_is_computed_anew(brokers: B
     for name in ("urn:a", "urn:b"):
         await first.entities.write("", creating(entity(name, 1)))
     await second.entities.write("", setting("urn:a", 2))
-    first.presence.living = {first.presence.token}  # so it takes what it remembers for true
+    first.presence._living = {first.presence.token}  # so it takes what it remembers for true
     outcomes = await first.entities.write_many("", [deleting("urn:a"), deleting("urn:b")])
     values = [each.entity.attributes[NAME][0]["value"] for each in outcomes if isinstance(each, Change)]
     assert values == [2, 1]
@@ -105,7 +105,7 @@ async def test_an_update_computed_on_an_older_state_never_overwrites_the_newer_o
         await first.entities.write("", creating(entity(name, 1)))
     await second.entities.write("", setting("urn:a", 10))
     await second.entities.write("", deleting("urn:b"))
-    first.presence.living = {first.presence.token}
+    first.presence._living = {first.presence.token}
     outcomes = await first.entities.write_many("", [adding_one(each) for each in ("urn:a", "urn:c")])
     assert [each.entity.attributes[NAME][0]["value"] for each in outcomes if isinstance(each, Change)] == [11, 2]
     with pytest.raises(ResourceNotFound):

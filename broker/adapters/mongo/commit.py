@@ -109,6 +109,12 @@ class Committer:
         outcomes: list[Change | NgsiLdError] = await ticket.future
         return outcomes
 
+    def forget(self) -> None:
+        """Forget what is remembered of the database: others may have written since."""
+        self._cache.clear()
+        self.epoch += 1
+        self.arrivals += 1
+
     def _start(self) -> None:
         wanted = _GROUPS_AT_ONCE if len(self._queue) >= _LARGEST_GROUP else 1
         while len(self._tasks) < wanted:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from broker.adapters.mongo.absences import Absences
 from broker.adapters.mongo.bookmarks import Bookmarks
 from broker.adapters.mongo.cache import EntityCache
 from broker.adapters.mongo.client import Databases
@@ -37,6 +38,7 @@ class _Tenant:
     advisor: IndexAdvisor
     recall: Recall
     bookmarks: Bookmarks
+    absences: Absences
     uses: Uses
     endings: Endings
 
@@ -64,7 +66,7 @@ class MongoEntities:
         self._history = history
         self._numbers = itertools.count(1)
         self._tenants: dict[str, _Tenant] = {}
-        self._living = set(presence.living)
+        self._departures = presence.departures
 
     async def write(self, tenant: str, write: EntityWrite) -> Change:
         """Commit one write; raises what its mutation raised."""
@@ -94,8 +96,13 @@ class MongoEntities:
         """Those that exist, by id."""
         if not entity_ids:
             return {}
+        absences = self._of(tenant).absences
+        wanted, began = absences.uncertain(entity_ids), absences.begin()
+        if not wanted:
+            return {}
         with translated():
-            stored = await load(self._databases(tenant), list(entity_ids))
+            stored = await load(self._databases(tenant), wanted)
+        absences.learn((each for each in wanted if each not in stored), began)
         now = self._clock.now()
         return {each: found.entity for each, found in stored.items() if not found.entity.is_expired(now)}
 
@@ -145,11 +152,10 @@ class MongoEntities:
             await of.advisor.close()
 
     def _of(self, tenant: str) -> _Tenant:
-        if self._presence.living != self._living:
-            # A process that has gone may have written, last of all, what is remembered here in an older state.
-            self._living = set(self._presence.living)
+        if self._presence.departures != self._departures:
+            self._departures = self._presence.departures
             for each in self._tenants.values():
-                each.cache.clear()
+                each.committer.forget()
         of = self._tenants.get(tenant)
         if of is None:
             of = self._tenants[tenant] = self._open(tenant)
@@ -174,8 +180,9 @@ class MongoEntities:
         )
         recall = Recall(cache, lambda: committer.epoch if committer.is_idle else None)
         bookmarks = Bookmarks(lambda: None if self._presence.shared else (committer.arrivals, committer.epoch))
+        absences = Absences(lambda: committer.arrivals if committer.is_idle and not self._presence.shared else None)
         reads, advisor = GroupedReads(database), IndexAdvisor(database["entities"])
-        return _Tenant(cache, committer, reads, advisor, recall, bookmarks, uses, endings)
+        return _Tenant(cache, committer, reads, advisor, recall, bookmarks, absences, uses, endings)
 
     def _next_version(self) -> str:
         return f"{self._presence.token}{next(self._numbers):x}"

@@ -29,15 +29,30 @@ _DEAD = frozenset("ZX")
 
 
 class Presence:
-    """This process among the brokers of one database. `token` names it in versions and in the outbox."""
+    """This process among the brokers of one database. `token` names it in versions and in the outbox.
+
+    `departures` moves whenever others have gone: they may have written, last of all, what is remembered here in an
+    older state.
+    """
 
     def __init__(self, databases: Databases) -> None:
         self._brokers = databases.main["brokers"]
         self._beats = 0
         self._heard: dict[str, tuple[int, float]] = {}
         self.token = secrets.token_hex(4)
-        self.living: set[str] = {self.token}
+        self.departures = 0
+        self._living = {self.token}
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def living(self) -> set[str]:
+        """The tokens of the processes that live, this one included."""
+        return self._living
+
+    @living.setter
+    def living(self, tokens: set[str]) -> None:
+        self.departures += not self._living <= tokens
+        self._living = tokens
 
     @property
     def shared(self) -> bool:
