@@ -4,11 +4,13 @@ import random
 from typing import Any
 
 import pytest
-from test_commit import Brokers, brokers, creating, deleting, entity
+from test_commit import NAME, Brokers, brokers, creating, deleting, entity, setting
 
 from broker.adapters.mongo import absences as absences_module
 from broker.adapters.mongo import entities as entities_module
 from broker.adapters.mongo.absences import LONGEST, Absences
+from broker.core.ql.ast import EntityQuery, EntitySelector, PageRequest
+from broker.core.ql.q import parse_q
 
 __all__ = ["brokers"]
 
@@ -76,7 +78,64 @@ async def test_4_5_5_whatever_is_written_between_all_that_is_stored_is_found(bro
             entity_id = chance.choice(IDS)
             await broker.entities.write_many("", [deleting(entity_id)])
             stored.discard(entity_id)
-        assert await many(broker) == sorted(stored)
+        assert await many(broker) == await page(broker) == sorted(stored)
+
+
+@pytest.fixture
+def searched(monkeypatch: pytest.MonkeyPatch) -> list[EntityQuery]:
+    """The queries put to MongoDB."""
+    seen: list[EntityQuery] = []
+    find = entities_module.find
+
+    async def noted(collection: Any, query: EntityQuery, *rest: Any) -> Any:
+        seen.append(query)
+        return await find(collection, query, *rest)
+
+    monkeypatch.setattr(entities_module, "find", noted)
+    return seen
+
+
+OF_IDS = EntityQuery((EntitySelector(ids=tuple(IDS)),))
+FIRST = PageRequest(10, 0)
+
+
+async def page(of: Any, query: EntityQuery = OF_IDS, wanted: PageRequest = FIRST) -> list[str]:
+    return [each.id for each in (await of.entities.find("", query, wanted)).entities]
+
+
+async def test_5_7_2_what_a_query_found_nothing_of_is_looked_for_once(brokers: Brokers, searched: list[Any]) -> None:
+    broker = await brokers.start()
+    assert await page(broker) == await page(broker) == []
+    assert (await broker.entities.find("", OF_IDS, PageRequest(1, 0, count=True))).total == 0
+    assert len(searched) == 1
+    await broker.entities.write("", creating(entity("urn:2")))
+    assert await page(broker) == await page(broker) == ["urn:2"]
+    assert len(searched) == 3
+
+
+async def test_5_7_2_what_values_decide_is_always_looked_for(brokers: Brokers) -> None:
+    broker = await brokers.start()
+    await broker.entities.write("", creating(entity("urn:1", 1)))
+    query = EntityQuery(OF_IDS.selectors, q=parse_q("x>=2", lambda _: NAME))
+    assert await page(broker, query) == []
+    await broker.entities.write("", setting("urn:1", 2))
+    assert await page(broker, query) == ["urn:1"]
+
+
+@pytest.mark.parametrize("wanted", [PageRequest(0, 0, count=True), PageRequest(10, 5)])
+async def test_5_7_2_a_page_without_entities_says_nothing_of_the_others(brokers: Brokers, wanted: PageRequest) -> None:
+    broker = await brokers.start()
+    await broker.entities.write("", creating(entity("urn:1")))
+    assert await page(broker, wanted=wanted) == []
+    assert await page(broker) == ["urn:1"]
+
+
+async def test_5_7_2_what_another_process_created_is_found_where_nothing_was(brokers: Brokers) -> None:
+    first = await brokers.start()
+    assert await page(first) == []
+    second = await brokers.start()
+    await second.entities.write("", creating(entity("urn:1")))
+    assert await page(first) == ["urn:1"]
 
 
 class World:

@@ -32,12 +32,11 @@ class Bookmarks:
         epochs = self._epochs()
         if epochs is None:
             return None
-        by_identity = query.q is None and query.geo is None and not query.attributes
-        return epochs[0] if by_identity else epochs[1]
+        return epochs[0] if is_by_identity(query) else epochs[1]
 
     def before(self, query: EntityQuery, offset: int) -> str | None:
         """The id in front of the offset, where it is known for certain."""
-        known = self._ends.get(_key(query, offset)) if self._ends else None
+        known = self._ends.get(key_of(query, offset)) if self._ends else None
         if known is None or known[0] != self.epoch(query):
             return None
         return known[1]
@@ -46,13 +45,18 @@ class Bookmarks:
         """A page that ended in front of `offset` with the id `last` was read; `began`: the epoch in front of it."""
         if began is None or began != self.epoch(query):
             return
-        key = _key(query, offset)
+        key = key_of(query, offset)
         self._ends[key] = (began, last)
         self._ends.move_to_end(key)
         if len(self._ends) > MOST:
             self._ends.popitem(last=False)
 
 
-def _key(query: EntityQuery, offset: int) -> bytes:
-    """A digest, because a query may be as long as its client likes."""
+def is_by_identity(query: EntityQuery) -> bool:
+    """Whether ids, types and scopes alone decide what a query finds."""
+    return query.q is None and query.geo is None and not query.attributes
+
+
+def key_of(query: EntityQuery, offset: int = 0) -> bytes:
+    """A digest of a query from this offset on, because a query may be as long as its client likes."""
     return blake2b(f"{offset} {query!r}".encode(), digest_size=16).digest()

@@ -110,10 +110,16 @@ class MongoEntities:
         """A page of the entities that satisfy the query."""
         of = self._of(tenant)
         of.advisor.note(query)
+        if of.absences.is_empty(query):
+            return EntityPage([], 0 if page.count else None, False)
+        began = of.absences.begin()
         with translated():
             collection = self._databases(tenant)["entities"]
             await self._remove_expired(of)
-            return await find(collection, query, page, self._clock.now(), of.recall, of.bookmarks)
+            found = await find(collection, query, page, self._clock.now(), of.recall, of.bookmarks)
+        if page.limit and not page.offset and not found.entities and not found.more:
+            of.absences.learn_empty(query, began)
+        return found
 
     async def _remove_expired(self, of: _Tenant) -> None:
         """Remove instances that have expired, before a query that would look at them."""
