@@ -1,6 +1,7 @@
 """Sources over real sockets; those that answer each request as a function says, bytes and headers included."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -25,14 +26,15 @@ class Asked:
         return self.query["id"].split(",") if "id" in self.query else []
 
 
-class Listening:
+class Listening(ABC):
     """Something at a port of its own that `answer` speaks for."""
 
     endpoint = ""
     _runner: web.AppRunner | None = None
 
+    @abstractmethod
     async def answer(self, request: web.Request) -> web.Response:
-        raise NotImplementedError
+        """What a request is answered."""
 
     async def start(self) -> Self:
         app = web.Application()
